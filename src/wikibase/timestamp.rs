@@ -1,0 +1,63 @@
+//! Moments in time, always UTC.
+//!
+//! Promise: the one door to chrono; a [`Timestamp`] compares as the moment it stands for.
+//! Invariant: a text without a time zone is refused, never read in some local zone.
+
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// A moment, to the millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+/// The text is no date and time with a zone, such as `2020-03-02T23:00:02Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a time is written like 2020-03-02T23:00:02Z, with Z or an offset")]
+pub struct TimestampError;
+
+impl Timestamp {
+    /// Reads an RFC 3339 time, which is what `xsd:dateTime` with a zone looks like in dumps.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        DateTime::parse_from_rfc3339(text).map(|moment| Self(moment.to_utc())).map_err(|_| TimestampError)
+    }
+
+    /// The moment that many milliseconds after 1970-01-01T00:00:00Z; `None` beyond the year 262,000.
+    pub fn from_millis(millis: i64) -> Option<Self> {
+        DateTime::from_timestamp_millis(millis).map(Self)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn millis(self) -> i64 {
+        self.0.timestamp_millis()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// `2020-03-02T23:00:02Z`; with milliseconds only where there are some.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = if self.0.timestamp_subsec_millis() == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+        f.write_str(&self.0.to_rfc3339_opts(format, true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_times_with_a_zone() {
+        let rows = [
+            ("2020-03-02T23:00:02Z", Some("2020-03-02T23:00:02Z")),
+            ("2020-03-03T00:00:02+01:00", Some("2020-03-02T23:00:02Z")),
+            ("2020-03-02T23:00:02.250Z", Some("2020-03-02T23:00:02.250Z")),
+            ("2020-03-02T23:00:02", None),
+            ("2020-03-02", None),
+            ("yesterday", None),
+        ];
+        for (text, expected) in rows {
+            let got = Timestamp::parse(text).ok().map(|moment| moment.to_string());
+            assert_eq!(got.as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! How a Wikibase writes its entities as URIs.
+//!
+//! Promise: an IRI under the entity-data namespace of the chosen wiki, and no other, yields an entity.
+//! Invariant: namespaces decide, never prefix labels. Rules: upstream's `UrisScheme` and `UrisSchemeFactory`.
+
+/// The namespaces of one Wikibase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrisScheme {
+    concept: String,
+    entity_data: [String; 2],
+}
+
+/// Why a host name or a concept URI cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrisError {
+    /// A host name is a bare name such as `wiki.example.org`, perhaps with a port.
+    #[error("`{0}` is no host name: give the bare name, such as wiki.example.org")]
+    Hostname(String),
+    /// A concept URI is an absolute http or https URI.
+    #[error("`{0}` is no concept URI: give an absolute one, such as http://wiki.example.org/entity/")]
+    Concept(String),
+}
+
+impl UrisScheme {
+    /// Wikidata: items, properties and lexemes.
+    pub fn wikidata() -> Self {
+        Self::of("www.wikidata.org", "http://www.wikidata.org/entity/".to_owned())
+    }
+
+    /// Wikimedia Commons: MediaInfo.
+    pub fn commons() -> Self {
+        Self::of("commons.wikimedia.org", "https://commons.wikimedia.org/entity/".to_owned())
+    }
+
+    /// Another Wikibase at `hostname`; its concept URI is `http://hostname/entity/` (Wikibase's default) unless set after.
+    pub fn for_host(hostname: &str) -> Result<Self, UrisError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:_".contains(&byte);
+        if hostname.is_empty() || !hostname.bytes().all(allowed) {
+            return Err(UrisError::Hostname(hostname.to_owned()));
+        }
+        Ok(Self::of(hostname, format!("http://{hostname}/entity/")))
+    }
+
+    /// The same wiki with another concept URI, the namespace of `wd:`; a missing last slash is added.
+    pub fn with_concept(mut self, concept: &str) -> Result<Self, UrisError> {
+        let rest = concept.strip_prefix("http://").or_else(|| concept.strip_prefix("https://"));
+        let allowed = |byte: u8| byte.is_ascii_graphic() && !b"<>\"{}|^`\\".contains(&byte);
+        if rest.is_none_or(str::is_empty) || !concept.bytes().all(allowed) {
+            return Err(UrisError::Concept(concept.to_owned()));
+        }
+        let slash = if concept.ends_with(['/', '#']) { "" } else { "/" };
+        self.concept = format!("{concept}{slash}");
+        Ok(self)
+    }
+
+    fn of(hostname: &str, concept: String) -> Self {
+        let path = "wiki/Special:EntityData/";
+        Self { concept, entity_data: [format!("https://{hostname}/{path}"), format!("http://{hostname}/{path}")] }
+    }
+
+    /// The namespace of the entities themselves (`wd:`).
+    pub fn concept(&self) -> &str {
+        &self.concept
+    }
+
+    /// The namespace of the entity-data documents (`data:`), as Wikibase writes it today (https).
+    pub fn entity_data(&self) -> &str {
+        &self.entity_data[0]
+    }
+
+    /// What follows the entity-data namespace, http or https, in `iri`.
+    pub fn entity_data_local<'a>(&self, iri: &'a str) -> Option<&'a str> {
+        self.entity_data.iter().find_map(|namespace| iri.strip_prefix(namespace.as_str()))
+    }
+
+    /// What follows the concept URI in `iri`, unless a further slash shows it to be another kind of node (a statement).
+    pub fn entity_local<'a>(&self, iri: &'a str) -> Option<&'a str> {
+        iri.strip_prefix(self.concept.as_str()).filter(|local| !local.contains('/'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_decide() {
+        let example = UrisScheme::for_host("wiki.example.org").unwrap().with_concept("https://id.example.org").unwrap();
+        let rows = [
+            (UrisScheme::wikidata(), "https://www.wikidata.org/wiki/Special:EntityData/Q1", Some("Q1")),
+            (UrisScheme::wikidata(), "http://www.wikidata.org/wiki/Special:EntityData/Q1", Some("Q1")),
+            (UrisScheme::wikidata(), "https://commons.wikimedia.org/wiki/Special:EntityData/M1", None),
+            (UrisScheme::commons(), "https://commons.wikimedia.org/wiki/Special:EntityData/M1", Some("M1")),
+            (example.clone(), "https://wiki.example.org/wiki/Special:EntityData/Q1", Some("Q1")),
+        ];
+        for (scheme, iri, expected) in rows {
+            assert_eq!(scheme.entity_data_local(iri), expected, "{iri}");
+        }
+        assert_eq!(example.entity_local("https://id.example.org/Q7"), Some("Q7"));
+        assert_eq!(example.entity_local("https://id.example.org/statement/Q7-1"), None);
+        assert!(UrisScheme::for_host("https://wiki.example.org/").is_err());
+        assert!(UrisScheme::wikidata().with_concept("Q").is_err());
+    }
+}

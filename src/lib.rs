@@ -1,2 +1,4 @@
+pub mod dump;
+pub mod rdf;
 pub mod state;
 pub mod wikibase;

@@ -1,0 +1,232 @@
+//! The tokens of Turtle: where each begins and ends, and of which family it is.
+//!
+//! Promise: for valid Turtle, the same borders that oxttl sees; anything else is an error or ends as oxttl would end it.
+//! In -> out: bytes and a position at which no token is open -> one [`Token`].
+//! Invariant: a token other than a long string never holds a line feed, so a line begins outside every other token.
+//! Not here: what a token means (see `statement`). Rule: Turtle 1.1, section 6.5.
+
+use memchr::{memchr, memchr2, memchr3};
+
+use crate::rdf::SyntaxError;
+
+/// A family of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `<…>`; `plain` if it holds no escape.
+    Iri { plain: bool },
+    /// A string in one pair of quotes, double or single; `plain` if it holds no escape.
+    String { plain: bool },
+    /// A string in triple quotes.
+    LongString,
+    /// `label:local`; `colon` counts the bytes of the label; `plain` if the local part holds no escape.
+    Name { colon: usize, plain: bool },
+    /// A word without a colon: `a`, `true`, `PREFIX`, …
+    Keyword,
+    /// A number.
+    Number,
+    /// `_:label`.
+    Blank,
+    /// `@word`: a language tag, `@prefix` or `@base`.
+    At,
+    /// `.`, the end of a statement.
+    Dot,
+    /// `^^`.
+    Datatype,
+    /// `;` `,` `[` `]` `(` `)` and bytes that begin no token.
+    Punctuation(u8),
+}
+
+/// One token: `text[start..end]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its family.
+    pub kind: Kind,
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+}
+
+/// Reads the token at or after `at`, passing over white space and comments.
+///
+/// `None`: the text ends before a token does, or before the next begins. With `whole`, the text's end is the document's.
+pub fn token(text: &[u8], at: usize, whole: bool) -> Result<Option<Token>, SyntaxError> {
+    let Some(start) = skip_blank(text, at) else { return Ok(None) };
+    let found = match text[start] {
+        b'<' => iri(text, start)?,
+        b'"' | b'\'' => string(text, start)?,
+        b'@' => Some((Kind::At, run(text, start + 1, |byte| byte.is_ascii_alphanumeric() || byte == b'-'))),
+        b'.' if text.get(start + 1).is_some_and(u8::is_ascii_digit) => Some((Kind::Number, number(text, start))),
+        b'.' => Some((Kind::Dot, start + 1)),
+        b'0'..=b'9' | b'+' | b'-' => Some((Kind::Number, number(text, start))),
+        b'_' if text.get(start + 1) == Some(&b':') => Some((Kind::Blank, blank_label(text, start + 2))),
+        b'^' if text.get(start + 1) == Some(&b'^') => Some((Kind::Datatype, start + 2)),
+        byte if begins_name(byte) => Some(name(text, start)),
+        byte => Some((Kind::Punctuation(byte), start + 1)),
+    };
+    // A token that touches the end of the text may go on in what follows, even a dot: `.5` is a number.
+    Ok(found.filter(|(_, end)| whole || *end < text.len()).map(|(kind, end)| Token { kind, start, end }))
+}
+
+/// The first byte at or after `at` that is neither white space nor part of a comment.
+pub fn skip_blank(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match text.get(at)? {
+            b' ' | b'\t' | b'\r' | b'\n' => at += 1,
+            b'#' => at += memchr2(b'\r', b'\n', &text[at..])?,
+            _ => return Some(at),
+        }
+    }
+}
+
+/// The end of the statement that begins at `at`: the byte after its dot. `None`: the text ends first.
+///
+/// A SPARQL-style directive has no dot of its own and counts as part of the statement that follows.
+pub fn statement_end(text: &[u8], mut at: usize, whole: bool) -> Result<Option<usize>, SyntaxError> {
+    while let Some(token) = token(text, at, whole)? {
+        at = token.end;
+        if token.kind == Kind::Dot {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+fn iri(text: &[u8], start: usize) -> Result<Option<(Kind, usize)>, SyntaxError> {
+    let mut plain = true;
+    let mut at = start + 1;
+    while let Some(found) = memchr2(b'>', b'\\', &text[at..]) {
+        let end = at + found;
+        if let Some(line) = memchr(b'\n', &text[at..end]) {
+            return Err(SyntaxError::new(at + line, "an IRI ends on the line on which it begins"));
+        }
+        if text[end] == b'>' {
+            return Ok(Some((Kind::Iri { plain }, end + 1)));
+        }
+        plain = false;
+        at = end + 2;
+        if at > text.len() {
+            return Ok(None);
+        }
+    }
+    match memchr(b'\n', &text[at..]) {
+        Some(line) => Err(SyntaxError::new(at + line, "an IRI ends on the line on which it begins")),
+        None => Ok(None),
+    }
+}
+
+fn string(text: &[u8], start: usize) -> Result<Option<(Kind, usize)>, SyntaxError> {
+    let quote = text[start];
+    match (text.get(start + 1), text.get(start + 2)) {
+        (Some(second), Some(third)) if *second == quote && *third == quote => Ok(long_string(text, start + 3, quote)),
+        (Some(second), None) if *second == quote => Ok(Some((Kind::String { plain: true }, start + 2))),
+        _ => short_string(text, start + 1, quote),
+    }
+}
+
+fn short_string(text: &[u8], mut at: usize, quote: u8) -> Result<Option<(Kind, usize)>, SyntaxError> {
+    let mut plain = true;
+    while at <= text.len() {
+        let Some(found) = memchr3(quote, b'\\', b'\n', &text[at..]) else { return Ok(None) };
+        at += found;
+        match text[at] {
+            b'\\' => {
+                plain = false;
+                at += 2;
+            }
+            b'\n' => return Err(SyntaxError::new(at, "a string in single quotation marks ends on its own line")),
+            _ => return Ok(Some((Kind::String { plain }, at + 1))),
+        }
+    }
+    Ok(None)
+}
+
+fn long_string(text: &[u8], mut at: usize, quote: u8) -> Option<(Kind, usize)> {
+    while at <= text.len() {
+        at += memchr2(quote, b'\\', &text[at..])?;
+        if text[at] == b'\\' {
+            at += 2;
+        } else if text.get(at + 1) == Some(&quote) && text.get(at + 2) == Some(&quote) {
+            return Some((Kind::LongString, at + 3));
+        } else {
+            at += 1;
+        }
+    }
+    None
+}
+
+fn number(text: &[u8], start: usize) -> usize {
+    let digits = |at: usize| run(text, at, |byte| byte.is_ascii_digit());
+    let mut at = digits(start + usize::from(matches!(text[start], b'+' | b'-')));
+    if text.get(at) == Some(&b'.') {
+        let after = digits(at + 1);
+        let exponent = matches!(text.get(after), Some(b'e' | b'E'));
+        if after == at + 1 && !exponent {
+            return at.max(start + 1);
+        }
+        at = after;
+    }
+    if matches!(text.get(at), Some(b'e' | b'E')) {
+        at += 1;
+        at = digits(at + usize::from(matches!(text.get(at), Some(b'+' | b'-'))));
+    }
+    at.max(start + 1)
+}
+
+fn blank_label(text: &[u8], start: usize) -> usize {
+    without_dots(text, start, run(text, start, |byte| in_name(byte) || byte == b'.'))
+}
+
+fn name(text: &[u8], start: usize) -> (Kind, usize) {
+    let colon = run(text, start, |byte| in_name(byte) || byte == b'.');
+    if text.get(colon) != Some(&b':') {
+        return (Kind::Keyword, without_dots(text, start + 1, colon));
+    }
+    let (end, plain) = local_name(text, colon + 1);
+    (Kind::Name { colon: colon - start, plain }, end)
+}
+
+/// The end of the local part that begins at `start`, and whether it holds no escape.
+fn local_name(text: &[u8], start: usize) -> (usize, bool) {
+    let mut plain = true;
+    let mut at = start;
+    // The last byte that may end the name: dots at the end belong to what follows, unless escaped.
+    let mut end = start;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'\\' => {
+                plain = false;
+                at += 2;
+            }
+            b'%' => at += 1,
+            b'.' | b'-' if at == start => break,
+            b'.' => {
+                at += 1;
+                continue;
+            }
+            byte if in_name(*byte) || *byte == b':' => at += 1,
+            _ => break,
+        }
+        end = at;
+    }
+    (end.min(text.len()), plain)
+}
+
+fn without_dots(text: &[u8], start: usize, mut end: usize) -> usize {
+    while end > start && text[end - 1] == b'.' {
+        end -= 1;
+    }
+    end
+}
+
+fn run(text: &[u8], start: usize, part: impl Fn(u8) -> bool) -> usize {
+    text[start..].iter().position(|byte| !part(*byte)).map_or(text.len(), |length| start + length)
+}
+
+fn begins_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b':' || byte >= 0x80
+}
+
+fn in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || byte >= 0x80
+}

@@ -1,0 +1,43 @@
+//! The prefixes and the base that hold at some point of a Turtle document.
+//!
+//! Promise: a later declaration of a label replaces the earlier one, as Turtle says.
+//! Invariant: two values are equal exactly if they resolve every name alike.
+
+/// Label -> namespace, and the base IRI if one was declared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prefixes {
+    /// Sorted by label.
+    declared: Vec<(Box<str>, Box<str>)>,
+    base: Option<Box<str>>,
+}
+
+impl Prefixes {
+    /// The namespace of `label` (without the colon).
+    pub fn get(&self, label: &str) -> Option<&str> {
+        self.declared.iter().find(|(known, _)| &**known == label).map(|(_, namespace)| &**namespace)
+    }
+
+    /// Declares `label`.
+    pub fn declare(&mut self, label: &str, namespace: &str) {
+        match self.declared.binary_search_by(|(known, _)| (**known).cmp(label)) {
+            Ok(at) if &*self.declared[at].1 == namespace => {}
+            Ok(at) => self.declared[at].1 = namespace.into(),
+            Err(at) => self.declared.insert(at, (label.into(), namespace.into())),
+        }
+    }
+
+    /// Declares the base that relative IRIs are resolved against.
+    pub fn declare_base(&mut self, base: &str) {
+        self.base = Some(base.into());
+    }
+
+    /// The base, if one was declared.
+    pub fn base(&self) -> Option<&str> {
+        self.base.as_deref()
+    }
+
+    /// All labels and namespaces, sorted by label.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.declared.iter().map(|(label, namespace)| (&**label, &**namespace))
+    }
+}

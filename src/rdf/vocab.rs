@@ -1,0 +1,19 @@
+//! IRIs that Wikibase dumps are made of.
+
+/// `rdf:type`, written `a` in Turtle.
+pub const RDF_TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
+/// `schema:version`: the revision of an entity, on its entity-data node.
+pub const SCHEMA_VERSION: &str = "http://schema.org/version";
+/// `schema:dateModified`: on a dump's header, when that part of the dump was begun.
+pub const SCHEMA_DATE_MODIFIED: &str = "http://schema.org/dateModified";
+/// `schema:Dataset`: a type of every dump header.
+pub const SCHEMA_DATASET: &str = "http://schema.org/Dataset";
+/// `owl:sameAs`: from a redirect to its target.
+pub const OWL_SAME_AS: &str = "http://www.w3.org/2002/07/owl#sameAs";
+/// `wikibase:Dump`, the subject of a dump's header; then its names in ontology versions before 1.0.
+/// Rule: upstream's `NormalizingRdfHandler`.
+pub const WIKIBASE_DUMP: [&str; 3] = [
+    "http://wikiba.se/ontology#Dump",
+    "http://wikiba.se/ontology-beta#Dump",
+    "http://wikiba.se/ontology-0.0.1#Dump",
+];

@@ -1,4 +1,6 @@
+pub mod decode;
 pub mod dump;
 pub mod rdf;
 pub mod state;
+pub mod storage;
 pub mod wikibase;

@@ -1,0 +1,93 @@
+//! An upload in parts.
+//!
+//! Promise: at most [`IN_FLIGHT`] + 1 parts of [`PART`] bytes are in memory, however large the file.
+//! Invariant: an upload ends in exactly one of complete and abort.
+//! Not here: where it goes (see the module above).
+
+use std::collections::VecDeque;
+
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use tokio::task::JoinHandle;
+
+use crate::storage::{Location, StorageError, failed, runtime, start, wait};
+
+/// Bytes of a part.
+const PART: usize = 8 << 20;
+/// Parts on their way at once.
+const IN_FLIGHT: usize = 3;
+
+pub struct Upload {
+    parts: Option<Box<dyn MultipartUpload>>,
+    on_their_way: VecDeque<JoinHandle<object_store::Result<()>>>,
+    buffer: Vec<u8>,
+    size: u64,
+}
+
+impl Upload {
+    pub fn begin(location: &Location) -> Result<Self, StorageError> {
+        let parts = wait(location, "create", location.objects().put_multipart(&location.path))?;
+        Ok(Self { parts: Some(parts), on_their_way: VecDeque::new(), buffer: Vec::new(), size: 0 })
+    }
+
+    pub fn write(&mut self, location: &Location, mut bytes: &[u8]) -> Result<(), StorageError> {
+        self.size += bytes.len() as u64;
+        while !bytes.is_empty() {
+            if self.buffer.capacity() == 0 {
+                self.buffer.reserve_exact(PART);
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(PART - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            if self.buffer.len() == PART {
+                self.send(location)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self, location: &Location) -> Result<u64, StorageError> {
+        if !self.buffer.is_empty() {
+            self.send(location)?;
+        }
+        while let Some(part) = self.on_their_way.pop_front() {
+            arrived(location, part)?;
+        }
+        if let Some(parts) = &mut self.parts {
+            wait(location, "write", parts.complete())?;
+        }
+        self.parts = None;
+        Ok(self.size)
+    }
+
+    fn send(&mut self, location: &Location) -> Result<(), StorageError> {
+        if self.on_their_way.len() >= IN_FLIGHT
+            && let Some(oldest) = self.on_their_way.pop_front()
+        {
+            arrived(location, oldest)?;
+        }
+        let part = PutPayload::from(std::mem::take(&mut self.buffer));
+        if let Some(parts) = &mut self.parts {
+            let part = parts.put_part(part);
+            self.on_their_way.push_back(start(location)?.spawn(part));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let (Some(mut parts), Ok(runtime)) = (self.parts.take(), runtime()) else { return };
+        let on_their_way = std::mem::take(&mut self.on_their_way);
+        runtime.block_on(async {
+            // Parts on their way land before the abort, or one could be written after it.
+            futures::future::join_all(on_their_way).await;
+            // Nobody is left to tell of a failure, and what stays behind has no published name.
+            let _ = parts.abort().await;
+        });
+    }
+}
+
+fn arrived(location: &Location, part: JoinHandle<object_store::Result<()>>) -> Result<(), StorageError> {
+    let done = start(location)?.block_on(part);
+    done.unwrap_or_else(|error| Err(error.into())).map_err(|error| failed(location, "write", error))
+}

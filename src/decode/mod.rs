@@ -125,6 +125,7 @@ pub enum DecodeError {
 pub struct Source {
     blob: Blob,
     compression: Compression,
+    part: u64,
     consumed: AtomicU64,
 }
 
@@ -136,7 +137,13 @@ impl Source {
     pub fn open(location: &Location) -> Result<Self, StorageError> {
         let blob = Blob::open(location)?;
         let start = blob.read(0..blob.size().min(4))?;
-        Ok(Self { compression: Compression::of(&start), blob, consumed: AtomicU64::new(0) })
+        let compression = Compression::of(&start);
+        Ok(Self { compression, part: compression.part(), blob, consumed: AtomicU64::new(0) })
+    }
+
+    /// The same file cut into parts of that many compressed bytes.
+    pub fn with_part(self, part: u64) -> Self {
+        Self { part: part.max(1), ..self }
     }
 
     /// The file.
@@ -161,7 +168,7 @@ impl Source {
 
     /// The file's compressed bytes in consecutive ranges, each worth a worker.
     pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + use<> {
-        let (size, part) = (self.size(), self.compression.part());
+        let (size, part) = (self.size(), self.part);
         (0..size.div_ceil(part)).map(move |at| at * part..((at + 1).saturating_mul(part)).min(size))
     }
 

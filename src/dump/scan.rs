@@ -242,7 +242,7 @@ impl<'a> Scanner<'a> {
             }
         }
         *at = statement_start(text, *at, text.len());
-        if whole && *at < text.len() { self.statements(text, at, whole, true, sink) } else { Ok(false) }
+        if whole { self.statements(text, at, whole, true, sink) } else { self.end(text, at, whole) }
     }
 
     fn statements(
@@ -272,10 +272,12 @@ impl<'a> Scanner<'a> {
 
     /// The text has no complete statement from `at` on. At the end of a document nothing but directives may be left.
     fn end(&mut self, text: &[u8], at: &mut usize, whole: bool) -> Result<bool, SyntaxError> {
-        if whole {
+        let blank = lexer::skip_blank(text, *at).is_none();
+        if whole && !blank {
             statement::rest(text, *at, &mut self.prefixes)?;
-            *at = text.len();
-        } else if lexer::skip_blank(text, *at).is_none() && text.ends_with(b"\n") {
+        }
+        // A comment that touches the end of the text may go on in what follows.
+        if whole || (blank && text.ends_with(b"\n")) {
             *at = text.len();
         }
         Ok(false)

@@ -1,6 +1,25 @@
-pub mod decode;
-pub mod dump;
+//! Headwater: from Wikibase RDF dumps to everything a streaming updater needs to start.
+//!
+//! Modules in reading order; each may use those above it and none below (`tests/architecture.rs` keeps that true). See
+//! ARCHITECTURE.md for the map.
+
+// Nouns and pure logic: no disk, no clock, no network.
 pub mod rdf;
-pub mod state;
-pub mod storage;
 pub mod wikibase;
+pub mod state;
+pub mod env;
+pub mod generate;
+
+// Adapters: the only code that touches the world.
+pub mod storage;
+pub mod compression;
+pub mod columns;
+pub mod dump;
+pub mod revision_map;
+pub mod savepoint;
+
+// Flows.
+pub mod bootstrap;
+
+// The command line.
+pub mod cli;

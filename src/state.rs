@@ -50,6 +50,47 @@ pub enum Raised {
     Stale,
 }
 
+/// What [`StateTable::raise_all`] found, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RaisedCounts {
+    /// Entities that were not known.
+    pub new: u64,
+    /// States that replaced an older one.
+    pub newer: u64,
+    /// States that changed nothing.
+    pub stale: u64,
+}
+
+/// An entity and its state, packed into 16 bytes; what [`StateTable::raise_all`] takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    entity: EntityId,
+    word: u64,
+}
+
+impl Entry {
+    /// That `entity` is in `state`.
+    pub const fn new(entity: EntityId, state: EntityState) -> Self {
+        Self { entity, word: state.to_slot() }
+    }
+
+    /// The entity.
+    pub const fn entity(self) -> EntityId {
+        self.entity
+    }
+
+    /// The number of the page its state is kept on, unique among all kinds. Tables of different pages have nothing in
+    /// common, so they can be filled side by side and then put together by [`StateTable::absorb`].
+    pub const fn page(self) -> usize {
+        (self.entity.kind() as usize) << 23 | self.entity.number() as usize / PAGE
+    }
+
+    /// Its state.
+    pub fn state(self) -> EntityState {
+        EntityState::from_slot(self.word)
+    }
+}
+
 /// How many entities of one kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KindCount {
@@ -107,6 +148,39 @@ impl StateTable {
         }
     }
 
+    /// Records many states at once, in any order: of two states of one entity the one with the newer revision stays, and
+    /// of two with the same revision the deletion. Reorders `entries`. Far faster than one by one, best on many thousands.
+    pub fn raise_all(&mut self, entries: &mut [Entry]) -> RaisedCounts {
+        entries.sort_unstable_by_key(|entry| entry.page());
+        let mut raised = RaisedCounts::default();
+        for of_page in entries.chunk_by(|a, b| a.page() == b.page()) {
+            let words = of_page.iter().map(|entry| (place(entry.entity).1, entry.word));
+            self.raise_page(of_page[0].entity, words, &mut raised);
+        }
+        raised
+    }
+
+    /// Takes over all that `other` knows, as [`StateTable::raise_all`] would; what only one of the two knows costs nothing.
+    pub fn absorb(&mut self, mut other: Self) -> RaisedCounts {
+        let mut raised = RaisedCounts::default();
+        for kind in EntityKind::ALL {
+            let pages = std::mem::take(&mut other.kinds[kind as usize]);
+            if self.kinds[kind as usize].is_empty() {
+                self.kinds[kind as usize] = pages;
+                self.counts[kind as usize] = other.counts[kind as usize];
+                raised.new += self.counts[kind as usize].total();
+                continue;
+            }
+            for (at, page) in pages.into_iter().enumerate() {
+                // Number 0 is no entity: a page is found by its number 1.
+                if let (false, Some(any)) = (page.0.is_empty(), EntityId::new(kind, (at * PAGE + 1) as u32)) {
+                    self.raise_page(any, page.iter(), &mut raised);
+                }
+            }
+        }
+        raised
+    }
+
     /// How many entities of `kind` are known.
     pub fn count(&self, kind: EntityKind) -> KindCount {
         self.counts[kind as usize]
@@ -114,7 +188,7 @@ impl StateTable {
 
     /// How many entities are known, deleted ones included.
     pub fn len(&self) -> u64 {
-        self.counts.iter().map(|count| count.created + count.deleted).sum()
+        self.counts.iter().map(|count| count.total()).sum()
     }
 
     /// Whether no entity is known.
@@ -157,6 +231,37 @@ impl StateTable {
         })
     }
 
+    /// Raises the words of one page, the one `any` is on: they are laid out flat, and packed again if there are new ones.
+    fn raise_page(&mut self, any: EntityId, words: impl Iterator<Item = (usize, u64)>, raised: &mut RaisedCounts) {
+        let mut counts = self.counts[any.kind() as usize];
+        let page = self.page_mut(any);
+        let mut flat = [0_u64; PAGE];
+        page.iter().for_each(|(slot, word)| flat[slot] = word);
+        let before = *raised;
+        for (slot, word) in words {
+            let known = flat[slot];
+            flat[slot] = known.max(word);
+            match known {
+                0 => raised.new += 1,
+                known if known < word => raised.newer += 1,
+                _ => {
+                    raised.stale += 1;
+                    continue;
+                }
+            }
+            *counts.of_word(word) += 1;
+            if known != 0 {
+                *counts.of_word(known) -= 1;
+            }
+        }
+        if raised.new > before.new {
+            *page = Page::pack(&flat);
+        } else if raised.newer > before.newer {
+            page.overwrite(&flat);
+        }
+        self.counts[any.kind() as usize] = counts;
+    }
+
     fn page_mut(&mut self, entity: EntityId) -> &mut Page {
         let pages = &mut self.kinds[entity.kind() as usize];
         let at = place(entity).0;
@@ -195,6 +300,15 @@ impl StateSlice<'_> {
 }
 
 impl KindCount {
+    /// All of them, deleted or not.
+    pub fn total(self) -> u64 {
+        self.created + self.deleted
+    }
+
+    fn of_word(&mut self, word: u64) -> &mut u64 {
+        if word & 1 == 1 { &mut self.deleted } else { &mut self.created }
+    }
+
     fn of(&mut self, state: EntityState) -> &mut u64 {
         if state.is_deleted() { &mut self.deleted } else { &mut self.created }
     }
@@ -217,6 +331,23 @@ struct Page(Vec<u64>);
 impl Page {
     fn len(&self) -> usize {
         self.0.len().saturating_sub(BITMAP)
+    }
+
+    /// The page of these words; 0 is a slot not in use.
+    fn pack(flat: &[u64; PAGE]) -> Self {
+        let used = flat.iter().filter(|word| **word != 0).count();
+        let mut words = Vec::with_capacity(BITMAP + used);
+        words.extend(flat.chunks_exact(64).map(|chunk| {
+            chunk.iter().enumerate().fold(0_u64, |bitmap, (bit, word)| bitmap | u64::from(*word != 0) << bit)
+        }));
+        words.extend(flat.iter().filter(|word| **word != 0));
+        Self(words)
+    }
+
+    /// Replaces the words of the slots in use.
+    fn overwrite(&mut self, flat: &[u64; PAGE]) {
+        let words = flat.iter().filter(|word| **word != 0);
+        self.0.iter_mut().skip(BITMAP).zip(words).for_each(|(old, new)| *old = *new);
     }
 
     /// Where the word of `slot` is, or where it would have to be inserted.
@@ -245,7 +376,12 @@ impl Page {
 
     fn iter(&self) -> impl Iterator<Item = (usize, u64)> {
         let (bitmap, words) = self.0.split_at_checked(BITMAP).unwrap_or_default();
-        let slots = (0..bitmap.len() * 64).filter(|slot| bitmap[slot / 64] >> (slot % 64) & 1 == 1);
+        let slots = bitmap.iter().enumerate().flat_map(|(at, word)| {
+            // Each step clears the lowest bit that is set.
+            let used = |word: u64| (word != 0).then_some(word);
+            std::iter::successors(used(*word), move |word| used(word & (word - 1)))
+                .map(move |word| at * 64 + word.trailing_zeros() as usize)
+        });
         slots.zip(words.iter().copied())
     }
 }
@@ -289,6 +425,30 @@ mod tests {
             prop_assert!(slices.iter().all(|slice| slice.len() == slice.iter().count()));
         }
 
+        /// All at once, or in two tables made one, is the same as one by one.
+        #[test]
+        fn raising_all_is_raising_each(sets in prop::collection::vec((entity(), state()), 0..600), cut in 0..600_usize) {
+            let mut map = BTreeMap::new();
+            for (entity, state) in &sets {
+                let known = map.entry(*entity).or_insert(*state);
+                *known = if known.to_slot() < state.to_slot() { *state } else { *known };
+            }
+            let mut entries: Vec<_> = sets.iter().map(|(entity, state)| Entry::new(*entity, *state)).collect();
+            let (one, two) = entries.split_at_mut(cut.min(sets.len()));
+            let (mut table, mut other) = (StateTable::default(), StateTable::default());
+            let first = table.raise_all(one);
+            prop_assert_eq!((first.new, first.new + first.newer + first.stale), (table.len(), one.len() as u64));
+            other.raise_all(two);
+            let expected_new = map.len() as u64 - table.len();
+            prop_assert_eq!(table.absorb(other).new, expected_new);
+            prop_assert!(table.iter().eq(map.clone()));
+            for kind in EntityKind::ALL {
+                let of_kind = || map.iter().filter(|(entity, _)| entity.kind() == kind);
+                let deleted = of_kind().filter(|(_, state)| state.is_deleted()).count() as u64;
+                prop_assert_eq!(table.count(kind), KindCount { created: of_kind().count() as u64 - deleted, deleted });
+            }
+        }
+
         /// Raising keeps the largest revision, in any order.
         #[test]
         fn the_newest_revision_wins(revisions in prop::collection::vec(1..20_u64, 1..20)) {
@@ -316,7 +476,11 @@ mod tests {
             }
             let words: usize = table.kinds[0].iter().map(|page| page.0.capacity()).sum();
             let bytes = words * 8 + table.kinds[0].capacity() * size_of::<Page>();
-            assert!(bytes as u64 <= 10 * table.len(), "step {step}: {} bytes an entity", bytes as f64 / table.len() as f64);
+            assert!(
+                bytes as u64 <= 10 * table.len(),
+                "step {step}: {} bytes an entity",
+                bytes as f64 / table.len() as f64
+            );
         }
     }
 }

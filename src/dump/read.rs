@@ -11,7 +11,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::decode::{DecodeError, Seam, Source};
+use crate::compression::source::{DecodeError, Seam, Source};
 use crate::dump::scan::{Found, Place, Scanner, statement_break};
 use crate::rdf::prefixes::Prefixes;
 use crate::wikibase::uris::UrisScheme;

@@ -8,6 +8,7 @@
 
 mod glob;
 mod local;
+pub mod sequential;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -182,9 +182,7 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.len() > 19 {
         return None;
     }
-    digits.iter().try_fold(0_u64, |value, digit| {
-        digit.is_ascii_digit().then(|| value * 10 + u64::from(digit - b'0'))
-    })
+    digits.iter().try_fold(0_u64, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u64::from(digit - b'0')))
 }
 
 #[cfg(test)]
@@ -246,7 +244,8 @@ mod tests {
 
     #[test]
     fn ids_sort_by_kind_then_number() {
-        let mut ids: Vec<_> = ["M1", "Q10", "L3", "Q9", "P2"].iter().map(|id| EntityId::parse(id.as_bytes()).unwrap()).collect();
+        let mut ids: Vec<_> =
+            ["M1", "Q10", "L3", "Q9", "P2"].iter().map(|id| EntityId::parse(id.as_bytes()).unwrap()).collect();
         ids.sort();
         let ids: Vec<_> = ids.iter().map(EntityId::to_string).collect();
         assert_eq!(ids, ["Q9", "Q10", "P2", "L3", "M1"]);

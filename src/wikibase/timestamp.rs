@@ -7,8 +7,8 @@ use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// A moment, to the millisecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A moment, to the millisecond; by default 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
 /// The text is no date and time with a zone, such as `2020-03-02T23:00:02Z`.

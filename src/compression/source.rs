@@ -8,74 +8,36 @@
 //! which the part before it ended. Memory is bounded by a few windows a part.
 //! Not here: who runs the parts, and what the text means.
 
-mod bzip2;
-mod gzip;
-mod input;
-mod zstd;
-
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::compression::{Compression, bzip2, gzip, zstd};
 use crate::storage::{Blob, Location, StorageError};
 
 /// Bytes of text given at once, at most; small enough to stay in a core's own cache while it is read.
 pub const WINDOW: usize = 256 << 10;
 
-/// How a file is compressed, told by its first bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip, of one member or many (RFC 1952).
-    Gzip,
-    /// bzip2, of one stream or many.
-    Bzip2,
-    /// Zstandard, of one frame or many (RFC 8878).
-    Zstd,
-}
-
-impl Compression {
-    /// Reads the signature at the start of a file.
-    pub fn of(start: &[u8]) -> Self {
-        match start {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Bzip2,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
-            _ => Self::None,
-        }
-    }
-
-    /// Compressed bytes that make a part worth a worker of its own.
-    fn part(self) -> u64 {
-        match self {
-            Self::None => 8 << 20,
-            Self::Gzip => 4 << 20,
-            Self::Bzip2 => 1 << 20,
-            // A frame can only be read from its start, and writers make a single one.
-            Self::Zstd => u64::MAX,
-        }
-    }
-
-    /// The name people know it by.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "plain",
-            Self::Gzip => "gzip",
-            Self::Bzip2 => "bzip2",
-            Self::Zstd => "zstd",
-        }
+/// Compressed bytes that make a part worth a worker of its own.
+fn part(compression: Compression) -> u64 {
+    match compression {
+        Compression::Plain => 8 << 20,
+        Compression::Gzip => 4 << 20,
+        Compression::Bzip2 => 1 << 20,
+        // A frame can only be read from its start, and writers make a single one.
+        Compression::Zstd => u64::MAX,
     }
 }
 
 /// A position in a compressed file at which decoding can begin, in bits from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seam(u64);
+pub struct Seam(pub(super) u64);
 
 impl Seam {
     /// The start of a file.
     pub const START: Self = Self(0);
 
-    const fn at_byte(byte: u64) -> Self {
+    pub(super) const fn at_byte(byte: u64) -> Self {
         Self(byte * 8)
     }
 
@@ -123,10 +85,10 @@ pub enum DecodeError {
 /// A compressed or plain file, open for reading by many workers.
 #[derive(Debug)]
 pub struct Source {
-    blob: Blob,
+    blob: Arc<Blob>,
     compression: Compression,
     part: u64,
-    consumed: AtomicU64,
+    consumed: Arc<AtomicU64>,
 }
 
 /// Where windows of text go; `Break` ends the decoding early.
@@ -137,8 +99,13 @@ impl Source {
     pub fn open(location: &Location) -> Result<Self, StorageError> {
         let blob = Blob::open(location)?;
         let start = blob.read(0..blob.size().min(4))?;
-        let compression = Compression::of(&start);
-        Ok(Self { compression, part: compression.part(), blob, consumed: AtomicU64::new(0) })
+        let compression = Compression::of_content(&start);
+        Ok(Self { compression, part: part(compression), blob: Arc::new(blob), consumed: Arc::default() })
+    }
+
+    /// The same file, which adds to `consumed` the compressed bytes that go into decoding.
+    pub fn counting(self, consumed: Arc<AtomicU64>) -> Self {
+        Self { consumed, ..self }
     }
 
     /// The same file cut into parts of that many compressed bytes.
@@ -161,11 +128,6 @@ impl Source {
         self.compression
     }
 
-    /// Compressed bytes that went into decoding so far; at most the size.
-    pub fn consumed(&self) -> u64 {
-        self.consumed.load(Ordering::Relaxed).min(self.size())
-    }
-
     /// The file's compressed bytes in consecutive ranges, each worth a worker.
     pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + use<> {
         let (size, part) = (self.size(), self.part);
@@ -176,7 +138,7 @@ impl Source {
     pub fn find(&self, range: &Range<u64>) -> Result<Option<Seam>, StorageError> {
         match self.compression {
             _ if range.start == 0 => Ok(Some(Seam::START)),
-            Compression::None => Ok(Some(Seam::at_byte(range.start))),
+            Compression::Plain => Ok(Some(Seam::at_byte(range.start))),
             Compression::Gzip => gzip::find(&self.blob, range),
             Compression::Bzip2 => bzip2::find(&self.blob, range),
             Compression::Zstd => Ok(None),
@@ -190,7 +152,7 @@ impl Source {
             self.consumed.fetch_add(bytes, Ordering::Relaxed);
         };
         match self.compression {
-            Compression::None => self.plain(from, until, windows),
+            Compression::Plain => self.plain(from, until, windows),
             Compression::Gzip => gzip::decode(&self.blob, &read, from, until, windows),
             Compression::Bzip2 => bzip2::decode(&self.blob, &read, from, until, windows),
             Compression::Zstd => zstd::decode(&self.blob, &read, from, windows),
@@ -210,6 +172,3 @@ impl Source {
         Ok(Seam::at_byte(at))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,12 +5,14 @@
 
 use std::io::BufRead;
 use std::ops::Range;
+use std::sync::Arc;
 
 use flate2::bufread::GzDecoder;
 use memchr::memmem;
 
-use crate::decode::input::{Input, decode_error, drain};
-use crate::decode::{Compression, DecodeError, Seam, Windows};
+use crate::compression::input::{Input, decode_error, drain};
+use crate::compression::Compression;
+use crate::compression::source::{DecodeError, Seam, Windows};
 use crate::storage::{Blob, StorageError};
 
 /// Bytes of a header up to its optional fields.
@@ -42,14 +44,14 @@ fn looks_like_header(bytes: &[u8]) -> bool {
 
 /// Decodes members from `from` on, until one ends at or after byte `until`.
 pub fn decode(
-    blob: &Blob,
+    blob: &Arc<Blob>,
     consumed: &dyn Fn(u64),
     from: Seam,
     until: u64,
     windows: Windows<'_>,
 ) -> Result<Seam, DecodeError> {
     let mut input = Input::new(blob, consumed, from.byte());
-    while input.position() < until && !only_padding(&mut input)? {
+    while input.position() < until && !only_padding(&mut input, blob)? {
         let mut member = GzDecoder::new(&mut input);
         let drained = drain(&mut member, windows);
         let byte = input.position();
@@ -63,12 +65,10 @@ pub fn decode(
 }
 
 /// Whether nothing but zeros follows, as tapes and some tools leave behind; if so, it is passed over.
-fn only_padding(input: &mut Input<'_>) -> Result<bool, DecodeError> {
+fn only_padding(input: &mut Input<'_>, blob: &Blob) -> Result<bool, DecodeError> {
     loop {
-        let chunk = input.fill_buf().map_err(|error| match error.into_inner().map(|inner| inner.downcast()) {
-            Some(Ok(storage)) => DecodeError::Storage(*storage),
-            other => unreachable!("an input fails with a storage error only: {other:?}"),
-        })?;
+        let byte = input.position();
+        let chunk = input.fill_buf().map_err(|error| decode_error(error, Compression::Gzip, blob, byte))?;
         let zeros = chunk.iter().take_while(|byte| **byte == 0).count();
         let (len, first) = (chunk.len(), chunk.first().copied());
         match first {

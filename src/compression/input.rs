@@ -1,57 +1,50 @@
 //! A stored file as a buffered stream that knows its position.
 
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
-
-use crate::decode::{Compression, DecodeError, Windows, WINDOW};
+use crate::compression::Compression;
+use crate::compression::source::{DecodeError, WINDOW, Windows};
 use crate::storage::Blob;
+use crate::storage::sequential::{Sequential, storage_error};
 
 /// Compressed bytes read at once.
 const CHUNK: u64 = 512 << 10;
 
 /// Reads a blob from some byte on. What is taken from it is reported to `consumed`.
 pub struct Input<'a> {
-    blob: &'a Blob,
+    stored: Sequential,
     consumed: &'a dyn Fn(u64),
-    next: u64,
-    chunk: Bytes,
 }
 
 impl<'a> Input<'a> {
     /// The bytes of `blob` from `start` on.
-    pub fn new(blob: &'a Blob, consumed: &'a dyn Fn(u64), start: u64) -> Self {
-        Self { blob, consumed, next: start, chunk: Bytes::new() }
+    pub fn new(blob: &Arc<Blob>, consumed: &'a dyn Fn(u64), start: u64) -> Self {
+        Self { stored: Sequential::new(Arc::clone(blob), start, CHUNK), consumed }
     }
 
     /// The byte that will be read next.
     pub fn position(&self) -> u64 {
-        self.next - self.chunk.len() as u64
+        self.stored.position()
     }
 }
 
 impl BufRead for Input<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.chunk.is_empty() {
-            let end = self.blob.size().min(self.next + CHUNK);
-            self.chunk = self.blob.read(self.next..end).map_err(io::Error::other)?;
-            self.next = end;
-        }
-        Ok(&self.chunk)
+        self.stored.fill_buf()
     }
 
     fn consume(&mut self, amount: usize) {
-        self.chunk.advance(amount);
+        self.stored.consume(amount);
         (self.consumed)(amount as u64);
     }
 }
 
 impl Read for Input<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let amount = self.fill_buf()?.len().min(into.len());
-        into[..amount].copy_from_slice(&self.chunk[..amount]);
-        self.consume(amount);
-        Ok(amount)
+        let read = self.stored.read(into)?;
+        (self.consumed)(read as u64);
+        Ok(read)
     }
 }
 
@@ -87,9 +80,8 @@ pub fn decode_error(error: io::Error, compression: Compression, blob: &Blob, byt
     if error.kind() == io::ErrorKind::UnexpectedEof || byte >= blob.size() && error.kind() == io::ErrorKind::InvalidInput {
         return DecodeError::Truncated { location, compression, byte: blob.size() };
     }
-    let rule = error.to_string();
-    match error.into_inner().map(|inner| inner.downcast()) {
-        Some(Ok(storage)) => DecodeError::Storage(*storage),
-        _ => DecodeError::Corrupt { location, compression, byte, rule },
+    match storage_error(error) {
+        Ok(error) => DecodeError::Storage(error),
+        Err(error) => DecodeError::Corrupt { location, compression, byte, rule: error.to_string() },
     }
 }

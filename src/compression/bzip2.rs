@@ -7,11 +7,12 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use lbzip2::bitreader::BitReader;
-use lbzip2::block::{self, BlockError};
-use lbzip2::{BLOCK_MAGIC, FINAL_MAGIC, block_scan};
+use ::lbzip2::bitreader::BitReader;
+use ::lbzip2::block::{self, BlockError};
+use ::lbzip2::{BLOCK_MAGIC, FINAL_MAGIC, block_scan};
 
-use crate::decode::{Compression, DecodeError, Seam, WINDOW, Windows};
+use crate::compression::Compression;
+use crate::compression::source::{DecodeError, Seam, WINDOW, Windows};
 use crate::storage::{Blob, StorageError};
 
 /// The largest block there is, `BZh9`. A part that is begun in mid-stream cannot know the stream's own limit.

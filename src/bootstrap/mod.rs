@@ -1,0 +1,172 @@
+//! The batch flow: dumps (or a revision map) -> state -> savepoint, with the dump start and a report.
+//!
+//! Promise: when [`run`] returns `Ok`, the savepoint and the revision map that were asked for are complete; when it does
+//! not, nothing is left that looks like one.
+//! In -> out: [`Config`] -> [`report::Report`].
+//! Invariant: everything that can be refused before hours of reading is refused before.
+
+pub mod gather;
+pub mod guard;
+pub mod report;
+
+use std::sync::atomic::Ordering;
+
+use crate::bootstrap::gather::{Gathered, Skipped};
+use crate::bootstrap::guard::Refusal;
+use crate::bootstrap::report::{Report, Timing};
+use crate::compression::source::DecodeError;
+use crate::env::Env;
+use crate::revision_map::{self, Negative, RevisionMapError, WriteOptions};
+use crate::savepoint::manifest::{DumpStarts, Provenance};
+use crate::savepoint::{self, OnExisting, SavepointError};
+use crate::storage::{Location, StorageError};
+use crate::wikibase::timestamp::Timestamp;
+use crate::wikibase::uris::UrisScheme;
+
+/// What to do with an entity, or a part of a dump, that breaks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBadEntity {
+    /// End the run with its place and the rule.
+    Stop,
+    /// Leave it out of the state, and list it in the report.
+    Skip,
+}
+
+/// Which wiki the dumps are of.
+#[derive(Clone, Debug)]
+pub struct Wiki {
+    /// Its namespaces.
+    pub scheme: UrisScheme,
+    /// Whether it is Wikidata, whose lexemes are a dump of their own.
+    pub wikidata: bool,
+}
+
+/// Where the revisions come from.
+#[derive(Clone, Debug)]
+pub enum From {
+    /// Turtle or N-Triples dumps.
+    Dumps(Vec<Location>),
+    /// `entity,revision` files.
+    RevisionMap {
+        /// The files.
+        files: Vec<Location>,
+        /// What a negative revision means.
+        negative: Negative,
+    },
+}
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The wiki.
+    pub wiki: Wiki,
+    /// The input.
+    pub from: From,
+    /// What to do with what breaks a rule.
+    pub on_bad_entity: OnBadEntity,
+    /// The directory of the savepoint to write, if one is wanted.
+    pub savepoint_dir: Option<Location>,
+    /// The revision map to write, if one is wanted: a file, or a directory of part files.
+    pub revision_map: Option<(Location, WriteOptions)>,
+    /// What to do where the output exists.
+    pub on_existing: OnExisting,
+}
+
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// Something in a dump breaks a rule.
+    #[error(
+        "{}: byte {} of the text (line {}): {}: {}",
+        _0.location, _0.place.offset, _0.place.line + 1, _0.broken.subject, _0.broken.rule
+    )]
+    BadEntity(Box<Skipped>),
+    /// The input is not fit to start an updater from.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A dump could not be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A revision map could not be read or written.
+    #[error(transparent)]
+    RevisionMap(#[from] RevisionMapError),
+    /// The savepoint could not be written.
+    #[error(transparent)]
+    Savepoint(#[from] SavepointError),
+    /// Input or output could not be reached.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The run was asked to end.
+    #[error("stopped before the end; nothing was written")]
+    Stopped,
+}
+
+/// Gathers, guards, publishes, reports.
+pub fn run(config: &Config, env: &Env) -> Result<Report, BootstrapError> {
+    let mut timing = Timing { started: (env.now)(), ..Timing::default() };
+    refuse_existing(config)?;
+    let gathered = gather(config, env)?;
+    timing.read = (env.now)();
+    guard::refuse(&gathered, config.wiki.scheme.entity_data())?;
+    env.progress.writing.store(true, Ordering::Relaxed);
+    let written = publish(config, &gathered, env)?;
+    timing.written = (env.now)();
+    Ok(Report::new(config, &gathered, written, timing))
+}
+
+/// What [`publish`] wrote.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// The savepoint's bytes and files.
+    pub savepoint: Option<savepoint::Written>,
+    /// The revision map's bytes and files.
+    pub revision_map: Option<revision_map::Written>,
+}
+
+fn refuse_existing(config: &Config) -> Result<(), BootstrapError> {
+    if let Some(dir) = &config.savepoint_dir {
+        savepoint::check_target(dir, config.on_existing)?;
+    }
+    if let Some((target, options)) = &config.revision_map {
+        revision_map::check_target(target, options)?;
+    }
+    Ok(())
+}
+
+fn gather(config: &Config, env: &Env) -> Result<Gathered, BootstrapError> {
+    match &config.from {
+        From::Dumps(dumps) => gather::dumps(dumps, &config.wiki.scheme, config.on_bad_entity, env),
+        From::RevisionMap { files, negative } => gather::revision_map(files, *negative, config.on_bad_entity, env),
+    }
+}
+
+fn publish(config: &Config, gathered: &Gathered, env: &Env) -> Result<Published, BootstrapError> {
+    let mut published = Published::default();
+    let stop = || env.stop.load(Ordering::Relaxed);
+    if let Some((target, options)) = &config.revision_map {
+        published.revision_map = Some(revision_map::write(target, &gathered.table, options, &stop)?);
+    }
+    if let Some(dir) = &config.savepoint_dir {
+        let made = provenance(config, gathered, (env.now)());
+        published.savepoint = Some(savepoint::write(dir, &gathered.table, &made, config.on_existing, &stop)?);
+    }
+    Ok(published)
+}
+
+fn provenance(config: &Config, gathered: &Gathered, now: Timestamp) -> Provenance {
+    let headers = gathered.headers();
+    Provenance {
+        created_at: now,
+        created_by: concat!("headwater ", env!("CARGO_PKG_VERSION")).to_owned(),
+        inputs: gathered.inputs.clone(),
+        concept: config.wiki.scheme.concept().to_owned(),
+        entity_data: config.wiki.scheme.entity_data().to_owned(),
+        dump_starts: headers.oldest().zip(headers.newest()).map(|(oldest, newest)| DumpStarts {
+            oldest,
+            newest,
+            headers: headers.count,
+        }),
+        offsets: None,
+        watermark: None,
+    }
+}

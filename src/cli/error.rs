@@ -1,0 +1,221 @@
+//! What went wrong, as people and schedulers need it: a kind, a message, its causes, a hint.
+
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::bootstrap::BootstrapError;
+use crate::bootstrap::guard::Refusal;
+use crate::compression::source::DecodeError;
+use crate::revision_map::RevisionMapError;
+use crate::savepoint::SavepointError;
+use crate::storage::StorageError;
+use crate::wikibase::uris::UrisError;
+
+/// Who must act; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Bad data, or work that failed: 1.
+    Data,
+    /// Usage or configuration: 2.
+    Usage,
+    /// The outside world; the same command may succeed later: 3.
+    Unavailable,
+    /// Our bug: 70.
+    Bug,
+    /// Ctrl-C or SIGTERM: 130.
+    Interrupted,
+}
+
+/// An error on its way to the user.
+#[derive(Debug)]
+pub struct CliError {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    /// Clap words its own errors (and its help, which is none).
+    clap: Option<clap::Error>,
+}
+
+impl CliError {
+    /// An error of that kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, clap: None }
+    }
+
+    /// With advice on what to do.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Wrong arguments.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Something that cannot happen.
+    pub fn bug(error: &dyn Error) -> Self {
+        Self::new(Kind::Bug, chain(error))
+    }
+
+    /// A panic, with what it said.
+    pub fn panicked(message: &str) -> Self {
+        Self::new(Kind::Bug, format!("headwater broke one of its own rules: {message}"))
+            .hint("this is a bug in headwater; please report it with the command and this message")
+    }
+
+    /// Stdout could not be written.
+    pub fn stdout(error: std::io::Error) -> Self {
+        Self::new(Kind::Unavailable, format!("could not write to stdout: {error}"))
+    }
+
+    /// Prints the error on stderr and gives the exit code.
+    pub fn report(self) -> ExitCode {
+        if let Some(clap) = self.clap {
+            let _ = clap.print();
+            return ExitCode::from(u8::try_from(clap.exit_code()).unwrap_or(2));
+        }
+        let mut text = format!("error: {}\n", self.message);
+        if let Some(hint) = self.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        // If stderr is gone there is nobody left to tell.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        ExitCode::from(match self.kind {
+            Kind::Data => 1,
+            Kind::Usage => 2,
+            Kind::Unavailable => 3,
+            Kind::Bug => 70,
+            Kind::Interrupted => 130,
+        })
+    }
+
+    fn of(kind: Kind, error: &dyn Error) -> Self {
+        Self::new(kind, chain(error))
+    }
+
+    fn maybe_hint(self, hint: Option<&str>) -> Self {
+        Self { hint: hint.map(str::to_owned), ..self }
+    }
+}
+
+/// The message and those of all causes.
+fn chain(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !message.contains(&cause_text) {
+            message.push_str(": ");
+            message.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    message
+}
+
+impl From<clap::Error> for CliError {
+    fn from(error: clap::Error) -> Self {
+        Self { clap: Some(error), ..Self::usage("") }
+    }
+}
+
+impl From<UrisError> for CliError {
+    fn from(error: UrisError) -> Self {
+        Self::of(Kind::Usage, &error)
+    }
+}
+
+impl From<StorageError> for CliError {
+    fn from(error: StorageError) -> Self {
+        let (kind, hint) = match &error {
+            StorageError::Unavailable { .. } => (Kind::Unavailable, None),
+            StorageError::TooShort { .. } => (Kind::Data, Some("did it change while it was being read?")),
+            StorageError::AlreadyExists { .. } => (Kind::Usage, Some("choose another place, or pass --overwrite")),
+            StorageError::NotAFile { .. } => (Kind::Usage, Some("pipes and devices cannot be read in parts; give a file")),
+            _ => (Kind::Usage, None),
+        };
+        Self::of(kind, &error).maybe_hint(hint)
+    }
+}
+
+impl From<DecodeError> for CliError {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Storage(error) => error.into(),
+            DecodeError::Truncated { .. } => Self::of(Kind::Data, &error)
+                .hint("the download was probably broken off; compare the size and the published checksum, and fetch it again"),
+            DecodeError::Corrupt { .. } => {
+                Self::of(Kind::Data, &error).hint("compare the published checksum, and fetch the file again")
+            }
+        }
+    }
+}
+
+impl From<SavepointError> for CliError {
+    fn from(error: SavepointError) -> Self {
+        match error {
+            SavepointError::Storage(error) => error.into(),
+            SavepointError::Cancelled => interrupted(),
+            SavepointError::Exists { .. } => {
+                Self::of(Kind::Usage, &error).hint("choose another directory, or pass --overwrite to replace it")
+            }
+            SavepointError::NotEmpty { .. } => Self::of(Kind::Usage, &error)
+                .hint("choose another directory: headwater never deletes files that are not its own"),
+            SavepointError::NotASavepoint { .. } => {
+                Self::of(Kind::Data, &error).hint("a run that was killed leaves no _metadata; run bootstrap again")
+            }
+            error => Self::of(Kind::Data, &error).hint("see `headwater savepoint verify` for all that is wrong with it"),
+        }
+    }
+}
+
+impl From<BootstrapError> for CliError {
+    fn from(error: BootstrapError) -> Self {
+        match error {
+            BootstrapError::Decode(error) => error.into(),
+            BootstrapError::Storage(error) => error.into(),
+            BootstrapError::Savepoint(error) => error.into(),
+            BootstrapError::RevisionMap(error) => error.into(),
+            BootstrapError::Stopped => interrupted(),
+            BootstrapError::BadEntity(_) => Self::of(Kind::Data, &error)
+                .hint("fetch the file again if it was damaged; or pass --on-bad-entity skip to go on and list it in the report"),
+            BootstrapError::Refused(Refusal::NoRevisions { ref foreign, .. }) => {
+                let hint = match foreign {
+                    Some(subject) => format!(
+                        "its entities are named like {subject}: choose the wiki with --uris-scheme, --hostname or --concept-uri"
+                    ),
+                    None => "truthy dumps have no entity-data nodes: give the full dump (wikidata-…-all-BETA.ttl)".to_owned(),
+                };
+                Self::of(Kind::Data, &error).hint(hint)
+            }
+        }
+    }
+}
+
+fn interrupted() -> CliError {
+    CliError::new(Kind::Interrupted, "interrupted; nothing that looks like a savepoint was left behind")
+}
+
+impl From<RevisionMapError> for CliError {
+    fn from(error: RevisionMapError) -> Self {
+        let hint = match error {
+            RevisionMapError::Storage(error) => return error.into(),
+            RevisionMapError::Cancelled => return interrupted(),
+            RevisionMapError::Decode(error) => return error.into(),
+            RevisionMapError::BadLine(_) => {
+                "mend the line, or pass --on-bad-entity skip to go on and list it in the report; negative revisions can be \
+                 taken for deletions with --negative-revisions deleted"
+            }
+            RevisionMapError::Columns(_) => "a revision map in Parquet has the columns entity (text) and revision (64-bit)",
+            RevisionMapError::Exists { .. } => {
+                return Self::of(Kind::Usage, &error).hint("choose another place, or pass --overwrite to replace it");
+            }
+            RevisionMapError::NotEmpty { .. } => {
+                return Self::of(Kind::Usage, &error)
+                    .hint("choose another directory: headwater never deletes files that are not its own");
+            }
+        };
+        Self::of(Kind::Data, &error).hint(hint)
+    }
+}

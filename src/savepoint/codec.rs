@@ -1,0 +1,63 @@
+//! State as columns.
+//!
+//! Promise: `entries(columns(x)) = x`; rows that can be no state are an error.
+//! Invariant: pure; a batch of columns is of one kind and its numbers ascend.
+//! Not here: files.
+
+use crate::columns::{Column, Field, Type};
+use crate::state::{EntityState, Entry};
+use crate::wikibase::entity::{EntityId, EntityKind, Revision};
+
+/// The columns of a state file.
+pub const FIELDS: &[Field] = &[
+    Field { name: "kind", kind: Type::FewTexts },
+    Field { name: "number", kind: Type::Int64 },
+    Field { name: "revision", kind: Type::Int64 },
+    Field { name: "deleted", kind: Type::Flag },
+];
+
+/// The columns of these entities, which are all of `kind`.
+pub fn columns(kind: EntityKind, entities: impl Iterator<Item = (EntityId, EntityState)>) -> Vec<Column> {
+    let (mut numbers, mut revisions, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
+    for (entity, state) in entities {
+        numbers.push(i64::from(entity.number()));
+        // A revision is less than 2^62, so nothing is lost.
+        revisions.push(state.revision().get() as i64);
+        deleted.push(state.is_deleted());
+    }
+    let kinds = Column::FewTexts(vec![kind.letter().to_string()], vec![0; numbers.len()]);
+    vec![kinds, Column::Int64(numbers), Column::Int64(revisions), Column::Flag(deleted)]
+}
+
+/// The entities of these columns, which must all be of `kind` and come after the number `last`, in ascending order.
+///
+/// Errors: the rule that is broken.
+pub fn entries(kind: EntityKind, last: u32, columns: &[Column]) -> Result<Vec<Entry>, String> {
+    let [Column::FewTexts(kinds, rows), Column::Int64(numbers), Column::Int64(revisions), Column::Flag(deleted)] =
+        columns
+    else {
+        return Err("its columns are of other types".to_owned());
+    };
+    let is_kind: Vec<_> = kinds.iter().map(|text| text.bytes().eq([kind.letter() as u8])).collect();
+    if !rows.iter().all(|row| is_kind.get(*row as usize) == Some(&true)) {
+        return Err(format!("an entity in it is not of the kind {}", kind.letter()));
+    }
+    let mut last = i64::from(last);
+    let mut entries = Vec::with_capacity(numbers.len());
+    for ((number, revision), deleted) in numbers.iter().zip(revisions).zip(deleted) {
+        if *number <= last {
+            return Err(format!("the number {number} follows {last}"));
+        }
+        last = *number;
+        entries.push(entry(kind, *number, *revision, *deleted)?);
+    }
+    Ok(entries)
+}
+
+fn entry(kind: EntityKind, number: i64, revision: i64, deleted: bool) -> Result<Entry, String> {
+    let entity = u32::try_from(number).ok().and_then(|number| EntityId::new(kind, number));
+    let entity = entity.ok_or_else(|| format!("no entity has the number {number}"))?;
+    let revision = u64::try_from(revision).ok().and_then(|revision| Revision::new(revision).ok());
+    let revision = revision.ok_or_else(|| format!("{entity} has no valid revision"))?;
+    Ok(Entry::new(entity, if deleted { EntityState::Deleted(revision) } else { EntityState::Created(revision) }))
+}

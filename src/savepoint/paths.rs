@@ -1,0 +1,62 @@
+//! The names of all files of a savepoint.
+//!
+//! Promise: a stored name is made and recognised here and nowhere else.
+//! Invariant: a [`PartName`] never leads out of the savepoint's directory.
+//! Not here: the files.
+
+use std::fmt;
+
+use crate::storage::Location;
+use crate::wikibase::entity::EntityKind;
+
+/// The name of the manifest.
+pub const METADATA: &str = "_metadata";
+const STATE: &str = "state/";
+const SUFFIX: &str = ".parquet";
+/// Digits of a part's number. A kind has at most 2^31 entities, so they always do.
+const DIGITS: usize = 5;
+
+/// A state file: the kind of its entities and its number among the files of that kind, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PartName {
+    pub kind: EntityKind,
+    pub part: u32,
+}
+
+impl PartName {
+    /// Reads a name relative to the savepoint's directory; `None` for anything that is not exactly such a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let stem = name.strip_prefix(STATE)?.strip_suffix(SUFFIX)?;
+        let (kind, part) = stem.split_once('-')?;
+        let &[letter] = kind.as_bytes() else { return None };
+        let part =
+            part.parse().ok().filter(|_| part.len() == DIGITS && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        Some(Self { kind: EntityKind::from_letter(letter)?, part })
+    }
+}
+
+impl fmt::Display for PartName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{STATE}{}-{:0DIGITS$}{SUFFIX}", self.kind.letter(), self.part)
+    }
+}
+
+/// Where the files of one savepoint are.
+pub struct Paths<'a>(pub &'a Location);
+
+impl Paths<'_> {
+    /// Where the manifest is.
+    pub fn metadata(&self) -> Location {
+        self.0.join(METADATA)
+    }
+
+    /// Where a state file is.
+    pub fn part(&self, name: PartName) -> Location {
+        self.0.join(&name.to_string())
+    }
+
+    /// The directory of all state files.
+    pub fn state(&self) -> Location {
+        self.0.join(STATE.trim_end_matches('/'))
+    }
+}

@@ -1,0 +1,108 @@
+//! Checking a savepoint to the last byte.
+//!
+//! Promise: any change to any file of a savepoint is found, and all problems are told at once.
+//! Invariant: reads only; a broken file does not keep the others from being checked.
+//! Not here: repair.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::savepoint::manifest::{Manifest, StoredFile};
+use crate::savepoint::paths::{METADATA, Paths};
+use crate::savepoint::read::{self, Span};
+use crate::savepoint::{Problem, SavepointError, Verified};
+use crate::state::KindCount;
+use crate::storage::{self, Blob, Location, StorageError};
+use crate::wikibase::entity::EntityKind;
+
+/// Bytes read at once for a checksum.
+const WINDOW: u64 = 4 << 20;
+
+pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
+    let manifest = read::manifest(dir)?;
+    let mut problems = extra(dir, &manifest)?;
+    let checked: Vec<_> =
+        manifest.files.par_iter().map(|file| check_file(dir, file)).collect::<Result<_, SavepointError>>()?;
+    let (mut counts, mut readable, mut spans) = ([KindCount::default(); 4], Vec::new(), Vec::new());
+    for (file, checked) in manifest.files.iter().zip(checked) {
+        problems.extend(checked.problems);
+        if let Some((count, span)) = checked.content {
+            let sum = &mut counts[file.name.kind as usize];
+            *sum = KindCount { created: sum.created + count.created, deleted: sum.deleted + count.deleted };
+            readable.push(file.clone());
+            spans.push(span);
+        }
+    }
+    if let Some(at) = read::out_of_order(&readable, &spans) {
+        problems.push(Problem::Order { path: readable[at].path() });
+    }
+    // The counts of what could not be read are not worth a second complaint.
+    if readable.len() == manifest.files.len() {
+        problems
+            .extend(EntityKind::ALL.into_iter().filter_map(|kind| miscount(&manifest, kind, counts[kind as usize])));
+    }
+    Ok(Verified { manifest, problems })
+}
+
+fn extra(dir: &Location, manifest: &Manifest) -> Result<Vec<Problem>, SavepointError> {
+    let listed: BTreeSet<_> = manifest.files.iter().map(StoredFile::path).chain([METADATA.to_owned()]).collect();
+    let found = storage::list(dir)?.into_iter().filter_map(|entry| entry.location.relative_to(dir));
+    Ok(found.filter(|path| !listed.contains(path)).map(|path| Problem::Extra { path }).collect())
+}
+
+struct Checked {
+    problems: Vec<Problem>,
+    content: Option<(KindCount, Span)>,
+}
+
+fn check_file(dir: &Location, file: &StoredFile) -> Result<Checked, SavepointError> {
+    let path = file.path();
+    let blob = match Blob::open(&Paths(dir).part(file.name)) {
+        Ok(blob) => blob,
+        Err(StorageError::NotFound { .. } | StorageError::NotAFile { .. }) => {
+            return Ok(Checked { problems: vec![Problem::Missing { path }], content: None });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if blob.size() != file.size {
+        let problem = Problem::Size { path, expected: file.size, found: blob.size() };
+        return Ok(Checked { problems: vec![problem], content: None });
+    }
+    let mut problems = Vec::new();
+    if sha256(&blob)? != file.sha256 {
+        problems.push(Problem::Checksum { path: path.clone() });
+    }
+    match read::read_file(dir, file) {
+        Ok((state, span)) => Ok(Checked { problems, content: Some((state.count(file.name.kind), span)) }),
+        Err(SavepointError::Storage(error)) => Err(error.into()),
+        Err(error) => {
+            problems.push(Problem::Unreadable { path, reason: with_causes(&error) });
+            Ok(Checked { problems, content: None })
+        }
+    }
+}
+
+fn sha256(blob: &Blob) -> Result<[u8; 32], StorageError> {
+    let mut sum = Sha256::new();
+    let mut at = 0;
+    while at < blob.size() {
+        let end = (at + WINDOW).min(blob.size());
+        sum.update(blob.read(at..end)?);
+        at = end;
+    }
+    Ok(sum.finalize().into())
+}
+
+fn miscount(manifest: &Manifest, kind: EntityKind, found: KindCount) -> Option<Problem> {
+    let text = |count: KindCount| format!("{} existing and {} deleted", count.created, count.deleted);
+    let expected = manifest.count(kind);
+    (expected != found).then(|| Problem::Count { kind, expected: text(expected), found: text(found) })
+}
+
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(|error| error.to_string()).collect::<Vec<_>>().join(": ")
+}

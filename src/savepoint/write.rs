@@ -1,0 +1,136 @@
+//! Writing a savepoint.
+//!
+//! Promise: killed at any moment, it leaves the old savepoint, the new one, or a directory that is no savepoint.
+//! Invariant: no more state files are in memory at once than there are threads.
+//! Not here: what the files hold (see `codec`).
+
+use bytes::Bytes;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::columns::{BATCH_ROWS, Encoder};
+use crate::savepoint::manifest::{Manifest, Provenance, StoredFile};
+use crate::savepoint::paths::{METADATA, PartName, Paths};
+use crate::savepoint::{OnExisting, SavepointError, Written, codec};
+use crate::state::{StateSlice, StateTable};
+use crate::storage::{self, Location, StorageError};
+use crate::wikibase::entity::EntityKind;
+
+/// Entities in a file: two row groups. Files are also the unit of parallel work, so they are not larger.
+const PART: usize = 2 << 20;
+
+pub fn write(
+    dir: &Location,
+    state: &StateTable,
+    made: &Provenance,
+    on_existing: OnExisting,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<Written, SavepointError> {
+    clear(dir, on_existing)?;
+    let parts = parts(state);
+    let written: Result<Vec<_>, _> = parts.par_iter().map(|part| write_part(dir, part, cancelled)).collect();
+    let files = written.and_then(|files| if cancelled() { Err(SavepointError::Cancelled) } else { Ok(files) });
+    let written = files.and_then(|files| publish(dir, state, made, files));
+    // Of two writers at once the slower one finds a savepoint there, made of files that are no longer its own.
+    if written.as_ref().is_err_and(|error| !matches!(error, SavepointError::Exists { .. })) {
+        // The first error is the one to tell. What cannot be removed now is removed by the next run.
+        parts.iter().for_each(|(name, _)| drop(storage::delete(&Paths(dir).part(*name))));
+    }
+    written
+}
+
+/// What of our own is in a directory.
+pub struct Survey {
+    exists: bool,
+    ours: Vec<Location>,
+}
+
+/// Looks whether a savepoint may be written to the directory; changes nothing.
+pub fn survey(dir: &Location, on_existing: OnExisting) -> Result<Survey, SavepointError> {
+    let mut survey = Survey { exists: false, ours: Vec::new() };
+    for found in storage::list(dir)? {
+        let name = found.location.relative_to(dir).unwrap_or_default();
+        if name == METADATA {
+            survey.exists = true;
+        } else if PartName::parse(&name).is_some() {
+            survey.ours.push(found.location);
+        } else {
+            return Err(SavepointError::NotEmpty { location: dir.clone(), found: found.location });
+        }
+    }
+    if survey.exists && on_existing == OnExisting::Refuse {
+        return Err(SavepointError::Exists { location: dir.clone() });
+    }
+    Ok(survey)
+}
+
+/// Makes the directory free for a savepoint, unless it is another's.
+fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> {
+    let Survey { exists, ours } = survey(dir, on_existing)?;
+    let paths = Paths(dir);
+    // First of all, so that from here on nobody takes what is left for a savepoint.
+    if exists {
+        storage::delete(&paths.metadata())?;
+    }
+    ours.iter().try_for_each(storage::delete)?;
+    storage::delete_unpublished(&paths.state())?;
+    Ok(())
+}
+
+fn parts(state: &StateTable) -> Vec<(PartName, StateSlice<'_>)> {
+    let mut next = [0; 4];
+    let parts = state.slices(PART).into_iter().map(|slice| {
+        let kind = slice.kind();
+        let part = next[kind as usize];
+        next[kind as usize] += 1;
+        (PartName { kind, part }, slice)
+    });
+    parts.collect()
+}
+
+fn write_part(
+    dir: &Location,
+    (name, slice): &(PartName, StateSlice<'_>),
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<StoredFile, SavepointError> {
+    if cancelled() {
+        return Err(SavepointError::Cancelled);
+    }
+    let bytes = encode(name.kind, slice)?;
+    let file = StoredFile {
+        name: *name,
+        size: bytes.len() as u64,
+        sha256: Sha256::digest(&bytes).into(),
+        rows: slice.len() as u64,
+    };
+    storage::put(&Paths(dir).part(*name), Bytes::from(bytes))?;
+    Ok(file)
+}
+
+fn encode(kind: EntityKind, slice: &StateSlice<'_>) -> Result<Vec<u8>, SavepointError> {
+    let mut encoder = Encoder::new(codec::FIELDS)?;
+    let mut rest = slice.iter();
+    for _ in 0..slice.len().div_ceil(BATCH_ROWS) {
+        encoder.push(codec::columns(kind, rest.by_ref().take(BATCH_ROWS)))?;
+    }
+    Ok(encoder.finish()?)
+}
+
+fn publish(
+    dir: &Location,
+    state: &StateTable,
+    made: &Provenance,
+    files: Vec<StoredFile>,
+) -> Result<Written, SavepointError> {
+    let location = Paths(dir).metadata();
+    let manifest = Manifest { made: made.clone(), counts: EntityKind::ALL.map(|kind| state.count(kind)), files };
+    let json = manifest.to_json();
+    let json = json.map_err(|source| SavepointError::Manifest { location: location.clone(), source })?;
+    let bytes = manifest.files.iter().map(|file| file.size).sum::<u64>() + json.len() as u64;
+    match storage::create_new(&location, Bytes::from(json)) {
+        Ok(()) => Ok(Written { bytes, files: manifest.files.len() as u64 + 1 }),
+        // Another writer was faster, in the same directory at the same time.
+        Err(StorageError::AlreadyExists { .. }) => Err(SavepointError::Exists { location: dir.clone() }),
+        Err(error) => Err(error.into()),
+    }
+}

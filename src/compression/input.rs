@@ -77,7 +77,7 @@ pub fn drain(text: &mut impl Read, windows: Windows<'_>) -> io::Result<bool> {
 /// What an error of a decoder that reads an [`Input`] means.
 pub fn decode_error(error: io::Error, compression: Compression, blob: &Blob, byte: u64) -> DecodeError {
     let location = blob.location().clone();
-    if error.kind() == io::ErrorKind::UnexpectedEof || byte >= blob.size() && error.kind() == io::ErrorKind::InvalidInput {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
         return DecodeError::Truncated { location, compression, byte: blob.size() };
     }
     match storage_error(error) {

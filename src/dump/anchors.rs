@@ -2,46 +2,54 @@
 //!
 //! Promise: in a regular text ([`is_regular`]) under prefixes that do not split a target ([`splits_target`]), every
 //! statement that states a fact or declares a prefix holds an anchor. Other places may be anchors too.
-//! In -> out: bytes -> [`Anchors`], positions in ascending order.
+//! In -> out: bytes -> positions.
 //! Invariant: an anchor only says "read this statement"; that alone decides what it means. So a word inside a literal
 //! costs a little time and can never become a fact.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::dump::facts::TARGETS;
 use crate::rdf::prefixes::Prefixes;
 
-/// The last parts of the targets, as a prefixed name and as an IRI end with them.
-const ENDINGS: [&str; 6] = [":version", "/version>", ":sameAs", "#sameAs>", ":Dump", "#Dump>"];
-
-/// The same letters written as escapes, which only IRIs need: `\u0076` or `\U00000076`.
-const ESCAPES: [&str; 2] = ["\\u00", "\\U000000"];
-
-static FINDERS: LazyLock<Vec<Finder<'static>>> =
-    LazyLock::new(|| ENDINGS.iter().chain(&ESCAPES).map(Finder::new).collect());
-static LONG_STRINGS: LazyLock<[Finder<'static>; 2]> =
-    LazyLock::new(|| [Finder::new("\"\"\""), Finder::new("'''")]);
-
 /// Whether every line of `text` ends outside all tokens: no long string in it, and every `"` closed on its own line.
 ///
-/// May say no of a text that is regular (an apostrophe string or a comment with one quotation mark).
+/// May say no of a text that is regular (an apostrophe string or a comment with one quotation mark). Of a text that is no
+/// Turtle it may say yes where the strings that are never closed in a group of lines are even in number.
 pub fn is_regular(text: &[u8]) -> bool {
-    strings_close(text) && LONG_STRINGS.iter().all(|finder| finder.find(text).is_none())
+    groups(text).all(strings_close) && finder::find(text, 0, finder::is_long_string).is_none()
 }
 
-fn strings_close(text: &[u8]) -> bool {
+/// Bytes in which quotation marks are counted together, about.
+const GROUP: usize = 1024;
+
+/// The text in runs of whole lines.
+fn groups(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let feed = memchr(b'\n', rest.get(GROUP..).unwrap_or_default()).map(|feed| GROUP + feed + 1);
+        let (group, after) = rest.split_at(feed.unwrap_or(rest.len()));
+        rest = after;
+        (!group.is_empty()).then_some(group)
+    })
+}
+
+fn strings_close(group: &[u8]) -> bool {
+    match memchr(b'\\', group) {
+        None => memchr_iter(b'"', group).count() % 2 == 0,
+        Some(_) => strings_with_escapes_close(group),
+    }
+}
+
+fn strings_with_escapes_close(group: &[u8]) -> bool {
     let mut at = 0;
-    while let Some(open) = memchr(b'"', &text[at..]) {
+    while let Some(open) = memchr(b'"', &group[at..]) {
         at += open + 1;
         loop {
-            let Some(found) = memchr3(b'"', b'\\', b'\n', &text[at..]) else { return false };
+            let Some(found) = memchr3(b'"', b'\\', b'\n', &group[at..]) else { return false };
             at += found + 1;
-            match text[at - 1] {
+            match group[at - 1] {
                 b'"' => break,
-                b'\\' if at < text.len() => at += 1,
+                b'\\' if at < group.len() => at += 1,
                 _ => return false,
             }
         }
@@ -49,7 +57,7 @@ fn strings_close(text: &[u8]) -> bool {
     true
 }
 
-/// Whether a target could be written without one of the [`ENDINGS`]: a base is in force, or a namespace ends elsewhere
+/// Whether a target could be written other than it is looked for: a base is in force, or a namespace ends elsewhere
 /// in a target than at its last part (`@prefix v: <http://schema.org/ver>`, then `v:sion`).
 pub fn splits_target(prefixes: &Prefixes) -> bool {
     prefixes.base().is_some() || prefixes.iter().any(|(_, namespace)| TARGETS.iter().any(|target| splits(namespace, target)))
@@ -59,97 +67,122 @@ fn splits(namespace: &str, target: &str) -> bool {
     target.strip_prefix(namespace).is_some_and(|local| !["version", "sameAs", "Dump"].contains(&local))
 }
 
-/// The anchors of a text, in ascending order.
-pub struct Anchors<'t> {
-    text: &'t [u8],
-    /// For each finder its next hit, at or after the position last asked for; `None` when there are no more.
-    next: Vec<Option<usize>>,
+/// The first anchor of `text` at or after `from`.
+pub fn find(text: &[u8], from: usize) -> Option<usize> {
+    finder::find(text, from, finder::is_anchor)
 }
 
-impl<'t> Anchors<'t> {
-    /// The anchors of `text`.
-    pub fn new(text: &'t [u8]) -> Self {
-        Self { text, next: vec![Some(0); FINDERS.len() + 1] }.primed()
-    }
-
-    fn primed(mut self) -> Self {
-        for which in 0..self.next.len() {
-            self.next[which] = self.find(which, 0);
-        }
-        self
-    }
-
-    /// The first anchor at or after `at`; positions may only be asked for in ascending order.
-    pub fn at_or_after(&mut self, at: usize) -> Option<usize> {
-        for which in 0..self.next.len() {
-            if self.next[which].is_some_and(|hit| hit < at) {
-                self.next[which] = self.find(which, at);
-            }
-        }
-        self.next.iter().flatten().min().copied()
-    }
-
-    fn find(&self, which: usize, from: usize) -> Option<usize> {
-        let Some(finder) = FINDERS.get(which) else { return layout::find(self.text, from) };
-        finder.find(&self.text[from.min(self.text.len())..]).map(|found| from + found)
-    }
-}
-
-/// Whether `text` holds an anchor.
-pub fn has_anchor(text: &[u8]) -> bool {
-    FINDERS.iter().any(|finder| finder.find(text).is_some()) || layout::find(text, 0).is_some()
-}
-
-mod layout {
-    //! Anchors that are no fixed words: directives in any case, and lines that begin where none should.
+mod finder {
+    //! One pass over the text for all that is looked for.
 
     /// Bytes looked at together; the compiler turns the loop over them into vector instructions.
     const LANES: usize = 64;
     /// Bytes that a test looks at behind a position.
-    const BEHIND: usize = 6;
+    const BEHIND: usize = 8;
 
-    /// The first anchor of this kind at or after `from`.
-    pub fn find(text: &[u8], from: usize) -> Option<usize> {
+    /// The first position at or after `from` that `is` accepts.
+    pub fn find(text: &[u8], from: usize, is: fn(&[u8], usize) -> bool) -> Option<usize> {
         let mut at = from;
-        while let Some(window) = text.get(at..at + LANES + BEHIND).and_then(|window| window.first_chunk()) {
-            if maybe(window) && let Some(hit) = (at..at + LANES).find(|at| is_anchor(text, *at)) {
+        while let Some(block) = next_block(text, at) {
+            if let Some(hit) = (block..block + LANES).find(|at| is(text, *at)) {
                 return Some(hit);
+            }
+            at = block + LANES;
+        }
+        // Less than a block is left.
+        let rest = at + (text.len().saturating_sub(at + BEHIND)) / LANES * LANES;
+        (rest.max(at)..text.len()).find(|at| is(text, *at))
+    }
+
+    /// The start of the first block at or after `from` that may hold an anchor or a long string.
+    fn next_block(text: &[u8], from: usize) -> Option<usize> {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            #[expect(unsafe_code, reason = "the one call that needs a feature of the processor")]
+            // SAFETY: the feature was just found to be there.
+            return unsafe { next_block_avx2(text, from) };
+        }
+        next_block_anywhere(text, from)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn next_block_avx2(text: &[u8], from: usize) -> Option<usize> {
+        next_block_anywhere(text, from)
+    }
+
+    #[inline(always)]
+    fn next_block_anywhere(text: &[u8], from: usize) -> Option<usize> {
+        let mut at = from;
+        while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            if may_hold(window) {
+                return Some(at);
             }
             at += LANES;
         }
-        (at..text.len()).find(|at| is_anchor(text, *at))
+        None
     }
 
-    /// Whether some position of the window may be an anchor. Wider than [`is_anchor`], and never narrower.
-    fn maybe(window: &[u8; LANES + BEHIND]) -> bool {
+    /// Whether some position of the window may be an anchor or begin a long string. Wider than the tests, never narrower.
+    #[inline(always)]
+    fn may_hold(window: &[u8; LANES + BEHIND]) -> bool {
         let mut hit = 0_u8;
         for at in 0..LANES {
-            let byte = |ahead: usize| window[at + ahead];
-            let letter = |ahead: usize| byte(ahead) | 0x20;
-            let prefix = (letter(0) == b'p') & (letter(3) == b'f') & (letter(5) == b'x');
-            let base = (letter(0) == b'b') & (letter(2) == b's') & (letter(3) == b'e') & (byte(4) <= b'<');
-            let line = (byte(0) != b'.') & (byte(0) != b'\n') & (byte(1) == b'\n') & (byte(2) > b' ');
-            hit |= u8::from(prefix | base | line);
+            let (a, b, c, d, e, f) =
+                (window[at], window[at + 1], window[at + 2], window[at + 3], window[at + 4], window[at + 5]);
+            let version = (b == b'v') & (e == b's') & ((a == b':') | (a == b'/'));
+            let others = (((b == b's') & (f == b'A')) | ((b == b'D') & (e == b'p'))) & ((a == b':') | (a == b'#'));
+            let escape = (a == b'\\') & (b | 0x20 == b'u') & (c == b'0');
+            let long = (a == b) & (b == c) & ((a == b'"') | (a == b'\''));
+            let prefix = (a | 0x20 == b'p') & (d | 0x20 == b'f') & (f | 0x20 == b'x');
+            let after = (e <= b' ') | (e == b'#') | (e == b'<');
+            let base = (a | 0x20 == b'b') & (c | 0x20 == b's') & (d | 0x20 == b'e') & after;
+            let line = (a != b'.') & (a != b'\n') & (b == b'\n') & (c > b' ');
+            hit |= u8::from(version | others | escape | long | prefix | base | line);
         }
         hit != 0
     }
 
-    /// Whether a directive may begin at `at`, or whether the line after it begins a statement though this one ends none.
-    fn is_anchor(text: &[u8], at: usize) -> bool {
-        let rest = &text[at..];
-        let word = |word: &[u8]| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-        if word(b"prefix") {
-            return rest.get(6).is_none_or(|next| !next.is_ascii_alphanumeric());
-        }
-        if word(b"base") {
-            return begins_iri(&rest[4..]);
-        }
-        !matches!(rest[0], b'.' | b'\n') && rest.get(1) == Some(&b'\n') && rest.get(2).is_some_and(|next| *next > b' ')
+    /// Whether three quotation marks of a kind stand at `at`.
+    pub fn is_long_string(text: &[u8], at: usize) -> bool {
+        matches!(text[at..], [b'"', b'"', b'"', ..] | [b'\'', b'\'', b'\'', ..])
     }
 
-    /// Whether, after white space, an IRI or a comment follows. What cannot be seen yet may follow.
-    fn begins_iri(text: &[u8]) -> bool {
-        text.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|byte| matches!(byte, b'<' | b'#'))
+    /// Whether a target may end at `at`, or a directive begin, or whether the line after `at` begins a statement though
+    /// this one ends none.
+    pub fn is_anchor(text: &[u8], at: usize) -> bool {
+        let rest = &text[at..];
+        match rest {
+            [b':' | b'/' | b'#', b'v' | b's' | b'D', ..] => ends_target(rest),
+            [b'\\', b'u' | b'U', ..] => is_ascii_escape(rest),
+            [b'p' | b'P', ..] => is_prefix(rest),
+            [b'b' | b'B', ..] => is_base(rest),
+            [b'.' | b'\n', ..] => false,
+            [_, b'\n', after, ..] => *after > b' ',
+            _ => false,
+        }
+    }
+
+    fn ends_target(text: &[u8]) -> bool {
+        const ENDINGS: [&[u8]; 6] = [b":version", b"/version>", b":sameAs", b"#sameAs>", b":Dump", b"#Dump>"];
+        ENDINGS.iter().any(|ending| text.starts_with(ending))
+    }
+
+    /// Whether this is the escape of an ASCII letter, which is written so only to hide in an IRI.
+    fn is_ascii_escape(text: &[u8]) -> bool {
+        text.starts_with(b"\\u00") || text.starts_with(b"\\U000000")
+    }
+
+    fn is_prefix(text: &[u8]) -> bool {
+        let word = text.get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"prefix"));
+        word && text.get(6).is_none_or(|next| !next.is_ascii_alphanumeric())
+    }
+
+    /// Whether this is `base` and, after white space, an IRI or a comment. What cannot be seen yet may follow.
+    fn is_base(text: &[u8]) -> bool {
+        let word = text.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"base"));
+        let mut after = text.iter().skip(4).skip_while(|byte| byte.is_ascii_whitespace());
+        word && after.next().is_none_or(|byte| matches!(byte, b'<' | b'#'))
     }
 }
 
@@ -184,15 +217,14 @@ mod tests {
         for word in words {
             for before in 0..150 {
                 let text = format!("{} {word} {}", " ".repeat(before), " ".repeat(150 - before));
-                let hit = Anchors::new(text.as_bytes()).at_or_after(0);
+                let hit = find(text.as_bytes(), 0);
                 assert!(hit.is_some_and(|hit| (before..=before + word.len()).contains(&hit)), "{word} after {before}");
-                assert!(has_anchor(text.as_bytes()));
-            }
+                }
         }
         for word in ["database <x>", "softwareVersion", "prefixes:", "base of", "x .\ny", "x ;\n y", "same:As"] {
             let text = format!("{}{word} {}", " ".repeat(70), " ".repeat(100));
             let expected = word == "database <x>";
-            assert_eq!(Anchors::new(text.as_bytes()).at_or_after(0).is_some(), expected, "{word}");
+            assert_eq!(find(text.as_bytes(), 0).is_some(), expected, "{word}");
         }
     }
 

@@ -7,7 +7,7 @@
 
 use memchr::{memchr_iter, memmem, memrchr};
 
-use crate::dump::anchors::{self, Anchors};
+use crate::dump::anchors;
 use crate::dump::facts::{self, Broken, Fact};
 use crate::rdf::SyntaxError;
 use crate::rdf::lexer::{self, Kind};
@@ -228,11 +228,9 @@ impl<'a> Scanner<'a> {
         whole: bool,
         sink: &mut dyn FnMut(Found),
     ) -> Result<bool, SyntaxError> {
-        let base = *at;
-        let mut anchors = Anchors::new(&text[base..]);
-        while let Some(hit) = anchors.at_or_after(*at - base) {
-            *at = statement_start(text, *at, base + hit);
-            while *at <= base + hit {
+        while let Some(hit) = anchors::find(text, *at) {
+            *at = statement_start(text, *at, hit);
+            while *at <= hit {
                 if !self.statement(text, at, whole, sink)? {
                     return self.end(text, at, whole);
                 }
@@ -256,7 +254,7 @@ impl<'a> Scanner<'a> {
         loop {
             if lexed {
                 let Some(end) = lexer::statement_end(text, *at, whole)? else { return self.end(text, at, whole) };
-                if !anchors::has_anchor(&text[*at..end]) {
+                if anchors::find(&text[*at..end], 0).is_none() {
                     *at = end;
                     continue;
                 }

@@ -31,14 +31,18 @@ fn main() {
     let mut rates: Vec<f64> = (0..ROUNDS).map(|_| rate(&text, u64::from(profile.entities))).collect();
     rates.sort_by(f64::total_cmp);
     let (slowest, median, fastest) = (rates[0], rates[ROUNDS / 2], rates[ROUNDS - 1]);
-    println!("scan: {:.0} MB of Turtle, one core: median {median:.2} GB/s ({slowest:.2} to {fastest:.2})", text.len() as f64 / 1e6);
+    println!(
+        "scan: {:.0} MB of Turtle, one core: median {median:.2} GB/s ({slowest:.2} to {fastest:.2})",
+        text.len() as f64 / 1e6
+    );
 }
 
 fn rate(text: &[u8], entities: u64) -> f64 {
     let scheme = UrisScheme::wikidata();
     let mut scanner = Scanner::new(&scheme, prefixes::Prefixes::default(), Place::default());
     let mut revisions = 0;
-    let mut count = |found: headwater::dump::scan::Found| revisions += u64::from(matches!(found.fact, Fact::Revision(..)));
+    let mut count =
+        |found: headwater::dump::scan::Found| revisions += u64::from(matches!(found.fact, Fact::Revision(..)));
     let start = Instant::now();
     text.chunks(WINDOW).for_each(|window| scanner.push(window, &mut count));
     scanner.finish(&mut count);

@@ -4,19 +4,19 @@
 //! ARCHITECTURE.md for the map.
 
 // Nouns and pure logic: no disk, no clock, no network.
-pub mod rdf;
-pub mod wikibase;
-pub mod state;
 pub mod env;
 pub mod generate;
+pub mod rdf;
+pub mod state;
+pub mod wikibase;
 
 // Adapters: the only code that touches the world.
-pub mod storage;
-pub mod compression;
 pub mod columns;
+pub mod compression;
 pub mod dump;
 pub mod revision_map;
 pub mod savepoint;
+pub mod storage;
 
 // Flows.
 pub mod bootstrap;

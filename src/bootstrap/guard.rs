@@ -46,11 +46,17 @@ pub fn refuse(gathered: &Gathered, entity_data: &str) -> Result<(), Refusal> {
 pub fn warnings(gathered: &Gathered, wikidata: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if wikidata && gathered.table.count(EntityKind::Lexeme).created == 0 {
-        warnings.push("no lexemes: they come in a dump of their own (wikidata-…-lexemes-BETA); give it as another --dump".to_owned());
+        warnings.push(
+            "no lexemes: they come in a dump of their own (wikidata-…-lexemes-BETA); give it as another --dump"
+                .to_owned(),
+        );
     }
     warnings.extend(gathered.files.iter().flat_map(|file| about(file, newest_start(gathered))));
     if gathered.skipped_count > 0 {
-        warnings.push(format!("{} skipped: they are not in the state and the updater will not know them", gathered.skipped_count));
+        warnings.push(format!(
+            "{} skipped: they are not in the state and the updater will not know them",
+            gathered.skipped_count
+        ));
     }
     warnings
 }
@@ -70,7 +76,8 @@ fn about(file: &FileFacts, newest: Option<Timestamp>) -> Vec<String> {
     }
     if file.foreign > 0 {
         let example = file.foreign_example.as_deref().unwrap_or_default();
-        warnings.push(format!("{name}: {} versions of something else were passed over, such as {example}", file.foreign));
+        warnings
+            .push(format!("{name}: {} versions of something else were passed over, such as {example}", file.foreign));
     }
     warnings
 }

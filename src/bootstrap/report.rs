@@ -155,7 +155,10 @@ impl Report {
             skipped_count: gathered.skipped_count,
             skipped: gathered.skipped.iter().map(SkippedReport::of).collect(),
             warnings: guard::warnings(gathered, config.wiki.wikidata),
-            next_command: config.savepoint_dir.as_ref().map(|dir| format!("headwater savepoint verify {}", quote(&dir.to_string()))),
+            next_command: config
+                .savepoint_dir
+                .as_ref()
+                .map(|dir| format!("headwater savepoint verify {}", quote(&dir.to_string()))),
             savepoint: savepoint.map(|(dir, written)| OutputReport {
                 location: dir.to_string(),
                 files: written.files,
@@ -265,7 +268,11 @@ impl Report {
         let HeaderReport { count, undated, newest, .. } = &self.headers;
         match (&self.start_time, newest) {
             (Some(start), Some(newest)) => {
-                writeln!(f, "start time  {start} (oldest of {} dump headers; the newest says {newest})", grouped(*count))
+                writeln!(
+                    f,
+                    "start time  {start} (oldest of {} dump headers; the newest says {newest})",
+                    grouped(*count)
+                )
             }
             _ => writeln!(f, "start time  not known ({count} dump headers, {undated} without a date)"),
         }
@@ -277,11 +284,22 @@ impl Report {
         for file in &self.files {
             let FileReport { location, compression, bytes, text_bytes, revisions, .. } = file;
             let revisions = grouped(*revisions);
-            writeln!(f, "read        {location}: {compression}, {} -> {}, {revisions} revisions", size(*bytes), size(*text_bytes))?;
+            writeln!(
+                f,
+                "read        {location}: {compression}, {} -> {}, {revisions} revisions",
+                size(*bytes),
+                size(*text_bytes)
+            )?;
         }
         let rate = |amount: u64| size((amount as f64 / self.read_seconds.max(0.001)) as u64);
         let seconds = self.read_seconds;
-        writeln!(f, "            {} in {seconds:.1} s: {}/s as stored, {}/s of text", size(bytes), rate(bytes), rate(text))
+        writeln!(
+            f,
+            "            {} in {seconds:.1} s: {}/s as stored, {}/s of text",
+            size(bytes),
+            rate(bytes),
+            rate(text)
+        )
     }
 
     fn write_output(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -313,7 +331,11 @@ pub fn size(bytes: u64) -> String {
 /// The text as one word of a shell command.
 fn quote(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

@@ -71,7 +71,9 @@ fn config(args: &Args) -> Result<Config, CliError> {
         Some(map) if from_dumps => (From::Dumps(args.dumps.locations()?), Some(args.map_output.target(map, existing)?)),
         Some(map) => (args.map_input.from(map)?, None),
         None if from_dumps => (From::Dumps(args.dumps.locations()?), None),
-        None => return Err(CliError::usage("no input: give the dumps with --dump, or a revision map with --revision-map")),
+        None => {
+            return Err(CliError::usage("no input: give the dumps with --dump, or a revision map with --revision-map"));
+        }
     };
     Ok(Config {
         wiki: args.dumps.wiki.wiki()?,

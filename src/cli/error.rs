@@ -132,7 +132,9 @@ impl From<StorageError> for CliError {
             StorageError::Unavailable { .. } => (Kind::Unavailable, None),
             StorageError::TooShort { .. } => (Kind::Data, Some("did it change while it was being read?")),
             StorageError::AlreadyExists { .. } => (Kind::Usage, Some("choose another place, or pass --overwrite")),
-            StorageError::NotAFile { .. } => (Kind::Usage, Some("pipes and devices cannot be read in parts; give a file")),
+            StorageError::NotAFile { .. } => {
+                (Kind::Usage, Some("pipes and devices cannot be read in parts; give a file"))
+            }
             _ => (Kind::Usage, None),
         };
         Self::of(kind, &error).maybe_hint(hint)
@@ -143,8 +145,9 @@ impl From<DecodeError> for CliError {
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::Storage(error) => error.into(),
-            DecodeError::Truncated { .. } => Self::of(Kind::Data, &error)
-                .hint("the download was probably broken off; compare the size and the published checksum, and fetch it again"),
+            DecodeError::Truncated { .. } => Self::of(Kind::Data, &error).hint(
+                "the download was probably broken off; compare the size and the published checksum, and fetch it again",
+            ),
             DecodeError::Corrupt { .. } => {
                 Self::of(Kind::Data, &error).hint("compare the published checksum, and fetch the file again")
             }
@@ -165,7 +168,9 @@ impl From<SavepointError> for CliError {
             SavepointError::NotASavepoint { .. } => {
                 Self::of(Kind::Data, &error).hint("a run that was killed leaves no _metadata; run bootstrap again")
             }
-            error => Self::of(Kind::Data, &error).hint("see `headwater savepoint verify` for all that is wrong with it"),
+            error => {
+                Self::of(Kind::Data, &error).hint("see `headwater savepoint verify` for all that is wrong with it")
+            }
         }
     }
 }
@@ -207,7 +212,9 @@ impl From<RevisionMapError> for CliError {
                 "mend the line, or pass --on-bad-entity skip to go on and list it in the report; negative revisions can be \
                  taken for deletions with --negative-revisions deleted"
             }
-            RevisionMapError::Columns(_) => "a revision map in Parquet has the columns entity (text) and revision (64-bit)",
+            RevisionMapError::Columns(_) => {
+                "a revision map in Parquet has the columns entity (text) and revision (64-bit)"
+            }
             RevisionMapError::Exists { .. } => {
                 return Self::of(Kind::Usage, &error).hint("choose another place, or pass --overwrite to replace it");
             }

@@ -188,7 +188,8 @@ impl fmt::Display for Overview {
             Some(start) => writeln!(f, "start time  {start} (oldest of {} dump headers)", grouped(self.headers))?,
             None => writeln!(f, "start time  not known")?,
         }
-        for KindOverview { kind, created, deleted } in self.kinds.iter().filter(|kind| kind.created + kind.deleted > 0) {
+        for KindOverview { kind, created, deleted } in self.kinds.iter().filter(|kind| kind.created + kind.deleted > 0)
+        {
             let deleted = if *deleted > 0 { format!(", {} deleted", grouped(*deleted)) } else { String::new() };
             writeln!(f, "{kind:<11} {}{deleted}", grouped(*created))?;
         }

@@ -20,7 +20,8 @@ pub fn complete(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, CliError>
     let text = std::fs::read_to_string(file)
         .map_err(|error| CliError::usage(format!("could not read the settings file {file}: {error}")))?;
     let table: Table = text.parse().map_err(|error| CliError::usage(format!("{file} is no settings file: {error}")))?;
-    let added = added(&Cli::command(), &matches, &table).map_err(|wrong| CliError::usage(format!("{file}: {wrong}")))?;
+    let added =
+        added(&Cli::command(), &matches, &table).map_err(|wrong| CliError::usage(format!("{file}: {wrong}")))?;
     arguments.extend(added);
     Ok(arguments)
 }

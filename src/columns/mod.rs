@@ -1,8 +1,8 @@
 //! Tables of a few typed columns as Parquet files: the one door to arrow and parquet.
 //!
-//! Promise: what [`Encoder`] makes, [`Reader`] and any other reader of Parquet gives back; memory is bounded by a row group.
+//! Promise: what [`Encoder`] makes, [`Reader`] and any other reader of Parquet gives back, a row group at a time.
 //! In -> out: batches of [`Column`]s <-> the bytes of one file.
-//! Invariant: a file is untrusted; whatever its bytes, the result is a column of the asked type without nulls, or an error.
+//! Invariant: whatever the bytes of a file, the result is columns of the asked types without nulls, or an error.
 //! Not here: what the columns mean, and where the bytes go.
 
 mod source;
@@ -15,8 +15,7 @@ use std::sync::Arc;
 
 use arrow_array::types::{ArrowDictionaryKeyType, Int8Type};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, DictionaryArray, Int8Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch,
-    StringArray,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array, Int64Array, PrimitiveArray, RecordBatch, StringArray,
 };
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
@@ -49,7 +48,7 @@ pub enum Type {
     Int64,
     /// Texts, mostly different ones.
     Text,
-    /// Texts that are repeated: at most 128 different ones.
+    /// Texts that are repeated: at most 128 different ones. Read as [`Column::FewTexts`], written as [`Column::Text`].
     FewTexts,
     /// True or false.
     Flag,
@@ -73,6 +72,16 @@ pub enum Column {
 pub struct Texts(StringArray);
 
 impl Texts {
+    /// The same text `rows` times.
+    pub fn repeated(text: &str, rows: usize) -> Self {
+        std::iter::repeat_n(text, rows).collect()
+    }
+
+    /// The first `rows` of them, or all if they are fewer. Copies nothing.
+    pub fn first(&self, rows: usize) -> Self {
+        Self(self.0.slice(0, rows.min(self.0.len())))
+    }
+
     /// The texts in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.0.len()).map(|at| self.0.value(at))
@@ -141,8 +150,11 @@ pub struct Encoder {
 impl Encoder {
     /// Begins a file of these columns.
     pub fn new(fields: &[Field]) -> Result<Self, ColumnsError> {
-        let arrow: Vec<_> =
-            fields.iter().map(|field| ArrowField::new(field.name, arrow_type(field.kind), false)).collect();
+        let arrow_field = |field: &Field| {
+            let kind = if field.kind == Type::FewTexts { Type::Text } else { field.kind };
+            ArrowField::new(field.name, arrow_type(kind), false)
+        };
+        let arrow: Vec<_> = fields.iter().map(arrow_field).collect();
         let schema = Arc::new(Schema::new(arrow));
         // Without arrow's own schema in the file, every reader sees plain Parquet types.
         let options = ArrowWriterOptions::new().with_properties(properties(fields)).with_skip_arrow_metadata(true);
@@ -152,7 +164,7 @@ impl Encoder {
 
     /// Adds rows: one column for each field, all of one length.
     pub fn push(&mut self, columns: Vec<Column>) -> Result<(), ColumnsError> {
-        let arrays = columns.into_iter().map(to_array).collect::<Result<_, _>>()?;
+        let arrays = columns.into_iter().map(to_array).collect();
         let batch =
             RecordBatch::try_new(self.schema.clone(), arrays).map_err(|error| ColumnsError::Encode(error.into()))?;
         self.writer.write(&batch).map_err(encode)
@@ -194,17 +206,16 @@ fn arrow_type(kind: Type) -> DataType {
     }
 }
 
-fn to_array(column: Column) -> Result<ArrayRef, ColumnsError> {
-    Ok(match column {
+fn to_array(column: Column) -> ArrayRef {
+    match column {
         Column::Int64(values) => Arc::new(Int64Array::from(values)),
         Column::Text(texts) => Arc::new(texts.0),
         Column::Flag(flags) => Arc::new(BooleanArray::from(flags)),
         Column::FewTexts(texts, rows) => {
-            let texts = Arc::new(StringArray::from(texts));
-            let array = DictionaryArray::<Int8Type>::try_new(Int8Array::from(rows), texts);
-            Arc::new(array.map_err(|error| ColumnsError::Encode(error.into()))?)
+            let text = |row: i8| usize::try_from(row).ok().and_then(|row| texts.get(row)).map(String::as_str);
+            Arc::new(rows.into_iter().map(text).collect::<StringArray>())
         }
-    })
+    }
 }
 
 fn encode(error: ParquetError) -> ColumnsError {

@@ -6,10 +6,10 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bytes::Bytes;
 use ::lbzip2::bitreader::BitReader;
 use ::lbzip2::block::{self, BlockError};
 use ::lbzip2::{BLOCK_MAGIC, FINAL_MAGIC, block_scan};
+use bytes::Bytes;
 
 use crate::compression::Compression;
 use crate::compression::source::{DecodeError, Seam, WINDOW, Windows};

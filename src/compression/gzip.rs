@@ -10,8 +10,8 @@ use std::sync::Arc;
 use flate2::bufread::GzDecoder;
 use memchr::memmem;
 
-use crate::compression::input::{Input, decode_error, drain};
 use crate::compression::Compression;
+use crate::compression::input::{Input, decode_error, drain};
 use crate::compression::source::{DecodeError, Seam, Windows};
 use crate::storage::{Blob, StorageError};
 

@@ -149,14 +149,19 @@ impl Worker<'_> {
                 self.send(Message::Head(head.take().unwrap_or_default()))?;
             }
             scanner.push(text, &mut |found| batch.push(found));
-            if batch.len() >= BATCH { self.send(Message::Found(std::mem::take(&mut batch))) } else { ControlFlow::Continue(()) }
+            if batch.len() >= BATCH {
+                self.send(Message::Found(std::mem::take(&mut batch)))
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         if head.is_some() {
             // No statement ends here. Not to send a head tells the reader to read the part itself.
             return;
         }
         let (place, recovering) = (scanner.place(), scanner.is_recovering());
-        let end = End { seam, place, recovering, prefixes: scanner.prefixes().clone(), carry: scanner.carry().to_vec() };
+        let end =
+            End { seam, place, recovering, prefixes: scanner.prefixes().clone(), carry: scanner.carry().to_vec() };
         if self.send(Message::Found(batch)).is_continue() {
             let _ = self.send(Message::End(Box::new(end)));
         }
@@ -220,7 +225,11 @@ impl<'a> Reader<'a> {
             let skipped = skip.min(text.len());
             skip -= skipped;
             result = push(&mut self.scanner, &text[skipped..], sink);
-            if result.is_err() || self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if result.is_err() || self.stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         result?;
         self.expected = decoded?;

@@ -105,19 +105,17 @@ pub fn rest(text: &[u8], at: usize, prefixes: &mut Prefixes) -> Result<(), Synta
     oxttl_triples(&text[at..], prefixes, &mut |_| ()).map_err(place)
 }
 
-fn oxttl_triples(
-    text: &[u8],
-    prefixes: &mut Prefixes,
-    sink: &mut dyn FnMut(Triple<'_>),
-) -> Result<(), SyntaxError> {
+fn oxttl_triples(text: &[u8], prefixes: &mut Prefixes, sink: &mut dyn FnMut(Triple<'_>)) -> Result<(), SyntaxError> {
     // oxttl 0.2.5 loses the end of a name with escapes that touches the end of its input; so nothing touches it.
     let text = [text, b"\n"].concat();
     let mut parser = oxttl_parser(prefixes).map_err(|message| SyntaxError::new(0, message))?.for_slice(&text);
     let mut triples = Vec::new();
     for triple in parser.by_ref() {
-        triples.push(triple.map_err(|error| {
-            SyntaxError::new(error.location().start.offset as usize, error.message().to_owned())
-        })?);
+        triples.push(
+            triple.map_err(|error| {
+                SyntaxError::new(error.location().start.offset as usize, error.message().to_owned())
+            })?,
+        );
     }
     for (label, namespace) in parser.prefixes() {
         prefixes.declare(label, namespace);
@@ -154,7 +152,11 @@ fn oxttl_parser(prefixes: &Prefixes) -> Result<TurtleParser, String> {
 /// What the short way made of a statement.
 enum Plain<'a> {
     Triples(usize, Vec<Triple<'a>>),
-    Prefix { label: String, namespace: String, end: usize },
+    Prefix {
+        label: String,
+        namespace: String,
+        end: usize,
+    },
     Incomplete,
     /// Not plain: for oxttl.
     Other,

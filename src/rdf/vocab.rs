@@ -12,8 +12,5 @@ pub const SCHEMA_DATASET: &str = "http://schema.org/Dataset";
 pub const OWL_SAME_AS: &str = "http://www.w3.org/2002/07/owl#sameAs";
 /// `wikibase:Dump`, the subject of a dump's header; then its names in ontology versions before 1.0.
 /// Rule: upstream's `NormalizingRdfHandler`.
-pub const WIKIBASE_DUMP: [&str; 3] = [
-    "http://wikiba.se/ontology#Dump",
-    "http://wikiba.se/ontology-beta#Dump",
-    "http://wikiba.se/ontology-0.0.1#Dump",
-];
+pub const WIKIBASE_DUMP: [&str; 3] =
+    ["http://wikiba.se/ontology#Dump", "http://wikiba.se/ontology-beta#Dump", "http://wikiba.se/ontology-0.0.1#Dump"];

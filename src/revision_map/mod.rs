@@ -244,11 +244,7 @@ pub struct Written {
 /// A first line `entity,revision` is a header. Lines may end in CRLF, fields may be quoted, empty lines are ignored.
 /// Errors: `BadLine` (the first one, unless they are to be skipped), `Decode`, `Columns`, `Storage`,
 /// `Cancelled` when `env` says stop.
-pub fn read(
-    files: &[Location],
-    options: &ReadOptions,
-    env: &Env,
-) -> Result<(StateTable, ReadStats), RevisionMapError> {
+pub fn read(files: &[Location], options: &ReadOptions, env: &Env) -> Result<(StateTable, ReadStats), RevisionMapError> {
     read::read(files, options, env)
 }
 

@@ -1,7 +1,7 @@
 //! Reading revision maps on all cores.
 //!
 //! Promise: the result does not depend on the order of files, blocks or threads.
-//! Invariant: at most [`BATCH`] bytes of blocks and their entries are held besides the state.
+//! Invariant: besides the state, about [`PENDING`] entries of 16 bytes and [`BATCH`] bytes of blocks are held.
 //! Not here: finding blocks (see `blocks`) and parsing lines (see `line`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,42 +11,42 @@ use rayon::prelude::*;
 
 use crate::env::Env;
 use crate::revision_map::blocks::{Block, Content, IN_FLIGHT, Sent, send_all};
-use crate::revision_map::line::{self, Bad};
+use crate::revision_map::line::{self, Bad, Parsed};
 use crate::revision_map::{
     BadLine, LineRule, MAX_BAD_LINES, OnBadLine, Place, ReadOptions, ReadStats, RevisionMapError,
 };
-use crate::state::{Entry, RaisedCounts, StateTable};
+use crate::state::{Entry, REGIONS, RaisedCounts, Region, StateTable};
 use crate::storage::Location;
 
-/// Bytes of blocks that are parsed together. The more, the fewer times each page of the state is touched.
-const BATCH: usize = 128 << 20;
+/// Bytes of blocks that are parsed together.
+const BATCH: usize = 32 << 20;
+/// Entries that are raised together. The more, the fewer times each page of the state is packed again.
+const PENDING: usize = 16 << 20;
 
-pub fn read(
-    files: &[Location],
-    options: &ReadOptions,
-    env: &Env,
-) -> Result<(StateTable, ReadStats), RevisionMapError> {
+pub fn read(files: &[Location], options: &ReadOptions, env: &Env) -> Result<(StateTable, ReadStats), RevisionMapError> {
     let next = AtomicUsize::new(0);
-    let threads = rayon::current_num_threads();
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(IN_FLIGHT);
-        for _ in 0..threads.min(files.len()) {
+        for _ in 0..rayon::current_num_threads().min(files.len()) {
             let sender = sender.clone();
             let next = &next;
             scope.spawn(move || send_all(files, next, env, &sender));
         }
         drop(sender);
-        let mut map = Map::new(files, *options, threads);
+        let mut map = Map::new(files, *options);
         map.take_all(&receiver, env)?;
         Ok(map.finish())
     })
 }
 
-/// The map as far as it is read. Pages of the state are dealt out to several tables, so that each can have a thread.
+/// The map as far as it is read.
 struct Map<'a> {
     files: &'a [Location],
     options: ReadOptions,
-    shards: Vec<StateTable>,
+    state: StateTable,
+    /// Entries by region, yet to be raised: few at a time would cost much more.
+    pending: Vec<Vec<Vec<Entry>>>,
+    pending_len: usize,
     raised: RaisedCounts,
     stats: ReadStats,
     /// Lines of each file that are behind.
@@ -57,19 +57,34 @@ struct Map<'a> {
 
 /// What was found in one block.
 struct Found {
-    shards: Vec<Vec<Entry>>,
+    file: usize,
+    regions: Vec<Vec<Entry>>,
+    from: From,
     lines: u64,
     filled: u64,
     bad: Vec<Bad>,
 }
 
+/// Where in its file a block was, and how much.
+enum From {
+    /// At this byte, so many bytes.
+    Text(u64, usize),
+    /// A line too long, at this byte.
+    TooLong(u64),
+    /// After so many rows.
+    Rows(u64),
+    /// At the end of a file of so many bytes.
+    End(u64),
+}
+
 impl<'a> Map<'a> {
-    fn new(files: &'a [Location], options: ReadOptions, threads: usize) -> Self {
+    fn new(files: &'a [Location], options: ReadOptions) -> Self {
         Self {
             files,
             options,
-            // A power of two, and more than threads: shards are not all of one size.
-            shards: (0..2 * threads.next_power_of_two()).map(|_| StateTable::default()).collect(),
+            state: StateTable::default(),
+            pending: (0..REGIONS).map(|_| Vec::new()).collect(),
+            pending_len: 0,
             raised: RaisedCounts::default(),
             stats: ReadStats { files: files.len() as u64, ..ReadStats::default() },
             lines: vec![0; files.len()],
@@ -88,55 +103,67 @@ impl<'a> Map<'a> {
                 bytes = 0;
                 env.progress.entities.store(self.raised.new, Ordering::Relaxed);
             }
-            if env.stop.load(Ordering::Relaxed) {
-                return Err(RevisionMapError::Cancelled);
-            }
         }
-        if env.stop.load(Ordering::Relaxed) { Err(RevisionMapError::Cancelled) } else { self.take_batch(batch) }
+        // Asked to stop, the senders end as if the files did.
+        if env.stop.load(Ordering::Relaxed) {
+            return Err(RevisionMapError::Cancelled);
+        }
+        self.take_batch(batch)?;
+        self.raise_pending();
+        env.progress.entities.store(self.raised.new, Ordering::Relaxed);
+        Ok(())
     }
 
     fn take_batch(&mut self, batch: Vec<Block>) -> Result<(), RevisionMapError> {
-        let (options, shards) = (self.options, self.shards.len());
-        let found: Vec<_> = batch.into_par_iter().map(|block| parse(block, options, shards)).collect();
-        let mut entries: Vec<Vec<Vec<Entry>>> = (0..shards).map(|_| Vec::new()).collect();
-        for (block, found) in found {
-            self.count(&block, &found)?;
-            found.shards.into_iter().zip(&mut entries).for_each(|(found, entries)| entries.push(found));
+        let options = self.options;
+        let found: Vec<_> = batch.into_par_iter().map(|block| parse(block, options)).collect();
+        for mut found in found {
+            self.count(&found)?;
+            for (region, entries) in std::mem::take(&mut found.regions).into_iter().enumerate() {
+                if !entries.is_empty() {
+                    self.pending_len += entries.len();
+                    self.pending[region].push(entries);
+                }
+            }
         }
-        let raised =
-            self.shards.par_iter_mut().zip(entries).map(|(shard, entries)| shard.raise_all(&mut entries.concat()));
-        for raised in raised.collect::<Vec<_>>() {
-            self.raised.new += raised.new;
-            self.raised.newer += raised.newer;
-            self.raised.stale += raised.stale;
+        if self.pending_len >= PENDING {
+            self.raise_pending();
         }
         Ok(())
     }
 
-    fn count(&mut self, block: &Block, found: &Found) -> Result<(), RevisionMapError> {
-        let before = self.lines[block.file];
-        self.lines[block.file] += found.lines;
+    fn raise_pending(&mut self) {
+        let pending = self.pending.iter_mut().enumerate().filter(|(_, entries)| !entries.is_empty());
+        let (regions, entries): (Vec<_>, Vec<_>) = pending.map(|(at, entries)| (at, std::mem::take(entries))).unzip();
+        let raise = |(region, entries): (&mut Region, Vec<Vec<Entry>>)| region.raise_all(&mut entries.concat());
+        let raised: Vec<_> = self.state.regions_mut(&regions).into_par_iter().zip(entries).map(raise).collect();
+        raised.into_iter().for_each(|raised| self.raised += raised);
+        self.pending_len = 0;
+    }
+
+    fn count(&mut self, found: &Found) -> Result<(), RevisionMapError> {
+        let before = self.lines[found.file];
+        self.lines[found.file] += found.lines;
         self.stats.lines += found.filled;
-        match &block.content {
-            Content::Lines(_, text) => self.stats.bytes_text += text.len() as u64,
-            Content::End(size) => self.stats.bytes_stored += size,
-            Content::Rows(..) | Content::TooLong(..) => {}
+        match found.from {
+            From::Text(_, bytes) => self.stats.bytes_text += bytes as u64,
+            From::End(size) => self.stats.bytes_stored += size,
+            From::Rows(_) | From::TooLong(_) => {}
         }
         for bad in &found.bad {
-            let place = match block.content {
-                Content::Rows(rows, ..) => Place::Row(rows + bad.offset as u64 + 1),
-                Content::Lines(offset, _) | Content::TooLong(offset, _) => {
+            let place = match found.from {
+                From::Rows(rows) => Place::Row(rows + bad.offset as u64 + 1),
+                From::Text(offset, _) | From::TooLong(offset) | From::End(offset) => {
                     Place::Line { line: before + bad.lines_before + 1, offset: offset + bad.offset as u64 }
                 }
-                Content::End(_) => continue,
             };
-            let location = self.files[block.file].clone();
+            let location = self.files[found.file].clone();
             let bad = BadLine { location, place, entity: bad.entity.clone(), rule: bad.rule };
-            let cannot_go_on = matches!(block.content, Content::TooLong(..));
+            let cannot_go_on = matches!(found.from, From::TooLong(_));
             if self.options.on_bad_line == OnBadLine::Stop || cannot_go_on {
                 return Err(RevisionMapError::BadLine(Box::new(bad)));
             }
-            self.skip(block.file, bad);
+            self.skip(found.file, bad);
         }
         Ok(())
     }
@@ -156,13 +183,9 @@ impl<'a> Map<'a> {
 
     fn finish(mut self) -> (StateTable, ReadStats) {
         self.keep_first();
-        let mut state = StateTable::default();
-        for shard in self.shards {
-            state.absorb(shard);
-        }
         let duplicates = self.raised.newer + self.raised.stale;
         let bad_lines = self.bad.into_iter().map(|(_, bad)| bad).collect();
-        (state, ReadStats { duplicates, bad_lines, ..self.stats })
+        (self.state, ReadStats { duplicates, bad_lines, ..self.stats })
     }
 }
 
@@ -176,32 +199,37 @@ impl Content {
     }
 }
 
-fn parse(mut block: Block, options: ReadOptions, shards: usize) -> (Block, Found) {
-    // About 16 bytes make a line; too little costs a copy, too much only address space.
-    let room = block.content.size() / 16 / shards;
-    let mut found =
-        Found { shards: (0..shards).map(|_| Vec::with_capacity(room)).collect(), lines: 0, filled: 0, bad: Vec::new() };
-    // The number of shards is a power of two.
-    let deal = |entry: Entry, found: &mut Vec<Vec<Entry>>| found[entry.page() & (shards - 1)].push(entry);
-    match &mut block.content {
+fn parse(block: Block, options: ReadOptions) -> Found {
+    let (mut regions, mut bad) = (Vec::new(), Vec::new());
+    let mut parsed = Parsed::default();
+    let deal = |entry: Entry, regions: &mut Vec<Vec<Entry>>| {
+        let region = entry.region();
+        if region >= regions.len() {
+            regions.resize_with(region + 1, Vec::new);
+        }
+        regions[region].push(entry);
+    };
+    let from = match block.content {
         Content::Lines(offset, text) => {
-            let parsed = line::parse(text, *offset == 0, options.negative, |entry| deal(entry, &mut found.shards));
-            (found.lines, found.filled, found.bad) = (parsed.lines, parsed.filled, parsed.bad);
+            parsed = line::parse(&text, offset == 0, options.negative, |entry| deal(entry, &mut regions));
+            From::Text(offset, text.len())
         }
-        Content::Rows(_, entities, revisions) => {
-            for (at, (entity, revision)) in entities.iter().zip(revisions).enumerate() {
+        Content::Rows(before, entities, revisions) => {
+            for (at, (entity, revision)) in entities.iter().zip(&revisions).enumerate() {
                 match line::row(entity, *revision, options.negative) {
-                    Ok(entry) => deal(entry, &mut found.shards),
-                    Err(bad) => found.bad.push(Bad { offset: at, ..bad }),
+                    Ok(entry) => deal(entry, &mut regions),
+                    Err(row) => bad.push(Bad { offset: at, ..row }),
                 }
-                found.filled += 1;
             }
+            parsed.filled = revisions.len() as u64;
+            From::Rows(before)
         }
-        Content::TooLong(_, start) => {
-            let entity = std::mem::take(start);
-            found.bad.push(Bad { offset: 0, lines_before: 0, entity, rule: LineRule::Length });
+        Content::TooLong(offset, entity) => {
+            bad.push(Bad { offset: 0, lines_before: 0, entity, rule: LineRule::Length });
+            From::TooLong(offset)
         }
-        Content::End(_) => {}
-    }
-    (block, found)
+        Content::End(size) => From::End(size),
+    };
+    bad.append(&mut parsed.bad);
+    Found { file: block.file, regions, from, lines: parsed.lines, filled: parsed.filled, bad }
 }

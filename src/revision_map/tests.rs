@@ -4,9 +4,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::revision_map::blocks::{Content, Lines};
-use crate::revision_map::line::{Parsed, exact, parse};
 use crate::env::Env;
+use crate::revision_map::blocks::{Content, Lines};
+use crate::revision_map::line::{Bad, Parsed, exact, parse};
 use crate::state::EntityState;
 use crate::storage::{self, put};
 use crate::wikibase::entity::{EntityId, EntityKind, Revision};
@@ -90,7 +90,8 @@ proptest! {
             end += block.len() as u64;
             let (more, found) = parsed(&block, offset == 0, Negative::Reject);
             entries.extend(more);
-            bad.extend(found.bad.into_iter().map(|bad| (offset + bad.offset as u64, before + bad.lines_before, bad.rule)));
+            let place = |bad: Bad| (offset + bad.offset as u64, before + bad.lines_before, bad.rule);
+            bad.extend(found.bad.into_iter().map(place));
             before += found.lines;
         }
         let (expected, whole) = parsed(&text, true, Negative::Reject);
@@ -162,7 +163,8 @@ fn lines_that_are_no_entries() {
         ("\"Q1,1\n", "line 1 (byte 0), `\\\"Q1`: a line is `entity,revision`"),
         (
             &long,
-            "line 2 (byte 5), `QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ…`: a line has at most 65536 bytes",
+            "line 2 (byte 5), `QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ…`: \
+             a line has at most 65536 bytes",
         ),
     ];
     for (text, expected) in rows {

@@ -74,9 +74,7 @@ pub fn survey(target: &Location, options: &WriteOptions) -> Result<Vec<Entry>, R
     }
     let is_ours = |name: &str| name == SUCCESS || name.trim_start_matches('.').starts_with(PART) && !name.contains('/');
     match found.iter().find(|entry| !is_ours(&entry.location.relative_to(target).unwrap_or_default())) {
-        Some(other) => {
-            Err(RevisionMapError::NotEmpty { location: target.clone(), found: other.location.clone() })
-        }
+        Some(other) => Err(RevisionMapError::NotEmpty { location: target.clone(), found: other.location.clone() }),
         None => Ok(found),
     }
 }

@@ -4,7 +4,7 @@
 //! Invariant: pure; a batch of columns is of one kind and its numbers ascend.
 //! Not here: files.
 
-use crate::columns::{Column, Field, Type};
+use crate::columns::{Column, Field, Texts, Type};
 use crate::state::{EntityState, Entry};
 use crate::wikibase::entity::{EntityId, EntityKind, Revision};
 
@@ -16,17 +16,22 @@ pub const FIELDS: &[Field] = &[
     Field { name: "deleted", kind: Type::Flag },
 ];
 
-/// The columns of these entities, which are all of `kind`.
-pub fn columns(kind: EntityKind, entities: impl Iterator<Item = (EntityId, EntityState)>) -> Vec<Column> {
-    let (mut numbers, mut revisions, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
-    for (entity, state) in entities {
+/// The columns of the next `rows` entities, or of all if they are fewer. `kinds` is the letter of their kind, repeated.
+pub fn columns(kinds: &Texts, rows: usize, entities: impl Iterator<Item = (EntityId, EntityState)>) -> Vec<Column> {
+    let (mut numbers, mut revisions) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let mut deleted = Vec::with_capacity(rows);
+    for (entity, state) in entities.take(rows) {
         numbers.push(i64::from(entity.number()));
         // A revision is less than 2^62, so nothing is lost.
         revisions.push(state.revision().get() as i64);
         deleted.push(state.is_deleted());
     }
-    let kinds = Column::FewTexts(vec![kind.letter().to_string()], vec![0; numbers.len()]);
-    vec![kinds, Column::Int64(numbers), Column::Int64(revisions), Column::Flag(deleted)]
+    vec![
+        Column::Text(kinds.first(numbers.len())),
+        Column::Int64(numbers),
+        Column::Int64(revisions),
+        Column::Flag(deleted),
+    ]
 }
 
 /// The entities of these columns, which must all be of `kind` and come after the number `last`, in ascending order.

@@ -5,9 +5,9 @@
 //! Invariant: `_metadata` is written last and deleted first; nothing that is not a savepoint's own is ever deleted.
 //! Not here: how a state came to be, and Flink's format.
 //!
-//! Columns of a state file: `kind` (one letter), `number`, `revision`, `deleted`; rows sorted by kind (Q, P, L, M), then
-//! number. The id is kept as a letter and a number rather than as one text because texts sort `Q10` before `Q9`: a row
-//! group's smallest and largest value would then span nearly everything, and no reader could skip by them.
+//! Columns of a state file: `kind` (one letter), `number`, `revision`, `deleted`; rows sorted by kind (Q, P, L, M),
+//! then number. The id is kept as a letter and a number rather than as one text because texts sort `Q10` before `Q9`:
+//! a row group's smallest and largest value would then span nearly everything, and no reader could skip by them.
 
 mod codec;
 pub mod manifest;
@@ -174,7 +174,8 @@ pub fn check_target(dir: &Location, on_existing: OnExisting) -> Result<(), Savep
 
 /// Writes `state` as a savepoint into the directory `dir`, which is made if need be.
 ///
-/// State files that a killed run left there without `_metadata` are deleted first. `cancelled` is asked before each file.
+/// State files that a killed run left there without `_metadata` are deleted first. `cancelled` is asked before each
+/// file.
 /// Errors: `Exists`, `NotEmpty` (also with `Overwrite`: files of others are never touched), `Cancelled`, `Storage`.
 pub fn write(
     dir: &Location,

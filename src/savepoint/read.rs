@@ -80,6 +80,10 @@ pub fn read_file(dir: &Location, file: &StoredFile) -> Result<(StateTable, Span)
             span = Some(span.map_or(first.number(), |span| *span.start())..=last.number());
         }
         state.raise_all(&mut entries);
+        // A file can say in few bytes that it has very many rows.
+        if state.len() > file.rows {
+            break;
+        }
     }
     match span {
         Some(span) if state.len() == file.rows => Ok((state, span)),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::columns::{BATCH_ROWS, Encoder};
+use crate::columns::{BATCH_ROWS, Encoder, Texts};
 use crate::savepoint::manifest::{Manifest, Provenance, StoredFile};
 use crate::savepoint::paths::{METADATA, PartName, Paths};
 use crate::savepoint::{OnExisting, SavepointError, Written, codec};
@@ -16,8 +16,12 @@ use crate::state::{StateSlice, StateTable};
 use crate::storage::{self, Location, StorageError};
 use crate::wikibase::entity::EntityKind;
 
-/// Entities in a file: two row groups. Files are also the unit of parallel work, so they are not larger.
-const PART: usize = 2 << 20;
+/// The most entities in a file, about: two row groups.
+const LARGEST: u64 = 2_000_000;
+/// The fewest worth a file of their own.
+const SMALLEST: u64 = 65_536;
+/// Files are the unit of parallel work: so many, or a multiple, keep the cores of most machines busy to the end.
+const TOGETHER: u64 = 8;
 
 pub fn write(
     dir: &Location,
@@ -78,8 +82,11 @@ fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> 
 }
 
 fn parts(state: &StateTable) -> Vec<(PartName, StateSlice<'_>)> {
+    // By the state alone, never by the machine: the same state gives the same files everywhere.
+    let files = state.len().div_ceil(LARGEST).next_multiple_of(TOGETHER).max(1);
+    let entities = state.len().div_ceil(files).max(SMALLEST) as usize;
     let mut next = [0; 4];
-    let parts = state.slices(PART).into_iter().map(|slice| {
+    let parts = state.slices(entities).into_iter().map(|slice| {
         let kind = slice.kind();
         let part = next[kind as usize];
         next[kind as usize] += 1;
@@ -109,9 +116,10 @@ fn write_part(
 
 fn encode(kind: EntityKind, slice: &StateSlice<'_>) -> Result<Vec<u8>, SavepointError> {
     let mut encoder = Encoder::new(codec::FIELDS)?;
+    let kinds = Texts::repeated(kind.letter().encode_utf8(&mut [0; 4]), BATCH_ROWS);
     let mut rest = slice.iter();
     for _ in 0..slice.len().div_ceil(BATCH_ROWS) {
-        encoder.push(codec::columns(kind, rest.by_ref().take(BATCH_ROWS)))?;
+        encoder.push(codec::columns(&kinds, BATCH_ROWS, rest.by_ref()))?;
     }
     Ok(encoder.finish()?)
 }

@@ -301,7 +301,7 @@ pub fn list(dir: &Location) -> Result<Vec<Entry>, StorageError> {
 }
 
 /// The files a user means by `text`: one file, all files right inside a directory, or all that match `*` and `?` in the
-/// last part of the path. Sorted by name; names that begin with `_` or `.` (markers, checksums) only if named themselves.
+/// last part of the path. Sorted by name; names that begin with `_` or `.` (markers, checksums) only if asked for.
 ///
 /// Errors: as of [`Location::parse`]; `NotFound` where nothing is meant.
 pub fn expand(text: &str) -> Result<Vec<Location>, StorageError> {

@@ -2,8 +2,11 @@ use std::io::Write;
 
 use super::*;
 
+/// What it says, and its check.
+type Law = (&'static str, fn(&Location));
+
 /// The contract of a store, each function on its own fresh directory.
-const CONTRACT: &[(&str, fn(&Location))] = &[
+const CONTRACT: &[Law] = &[
     ("put and read", put_and_read),
     ("names of any kind", names_of_any_kind),
     ("a writer publishes whole", a_writer_publishes_whole),

@@ -136,7 +136,7 @@ pub enum RevisionError {
 }
 
 impl Revision {
-    /// The largest revision: one bit less than a positive `i64`, so that state can keep a revision and its status in 8 bytes.
+    /// The largest revision: one bit less than a positive `i64`, so that state keeps it and its status in 8 bytes.
     pub const MAX: u64 = (1 << 62) - 1;
 
     /// The revision of that number, if there can be one.
@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn ids_that_are_and_are_not() {
-        let rows: &[(&str, Result<(char, u32), EntityIdError>)] = &[
+        type Row = (&'static str, Result<(char, u32), EntityIdError>);
+        let rows: &[Row] = &[
             ("Q42", Ok(('Q', 42))),
             ("P31", Ok(('P', 31))),
             ("L4696", Ok(('L', 4696))),

@@ -32,7 +32,7 @@ impl UrisScheme {
         Self::of("commons.wikimedia.org", "https://commons.wikimedia.org/entity/".to_owned())
     }
 
-    /// Another Wikibase at `hostname`; its concept URI is `http://hostname/entity/` (Wikibase's default) unless set after.
+    /// Another Wikibase at `hostname`; its concept URI is `http://hostname/entity/`, the default, unless set after.
     pub fn for_host(hostname: &str) -> Result<Self, UrisError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:_".contains(&byte);
         if hostname.is_empty() || !hostname.bytes().all(allowed) {

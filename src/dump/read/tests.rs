@@ -98,7 +98,8 @@ proptest! {
 #[test]
 fn a_dump_as_dumps_are_is_read_once() {
     let block = STATEMENTS[..2].concat();
-    let text: String = PREFIXES.to_owned() + &(1..4000).map(|number| block.replace('#', &number.to_string())).collect::<String>();
+    let text: String =
+        PREFIXES.to_owned() + &(1..4000).map(|number| block.replace('#', &number.to_string())).collect::<String>();
     let (got, summary) = found(&source(text.into_bytes(), 20_000));
     assert_eq!((got.len(), summary.unwrap().reread), (3999, 0));
 }

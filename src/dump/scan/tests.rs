@@ -24,7 +24,8 @@ fn reference(text: &[u8]) -> Option<Vec<Fact>> {
             Term::BlankNode(_) => Node::Blank,
             Term::Literal(literal) => Node::Literal(literal.value()),
         };
-        facts.extend(facts::fact(&Triple { subject, predicate: Iri::full(triple.predicate.as_str()), object }, &scheme));
+        facts
+            .extend(facts::fact(&Triple { subject, predicate: Iri::full(triple.predicate.as_str()), object }, &scheme));
     }
     Some(facts)
 }
@@ -157,7 +158,12 @@ proptest! {
 fn broken_text_is_reported_with_its_place() {
     let rows: &[(&str, &str, u64, u64)] = &[
         ("wd:Q1 schema:name \"open .\ndata:Q2 schema:version 2 .\n", "ends on its own line", 25, 0),
-        ("@prefix d: <http://e.org/> .\nd:a d:b ;\nd:c d:d .\nd:e d:f .\nd:g d:h d:i\n", "not a valid RDF object", 0, 1),
+        (
+            "@prefix d: <http://e.org/> .\nd:a d:b ;\nd:c d:d .\nd:e d:f .\nd:g d:h d:i\n",
+            "not a valid RDF object",
+            0,
+            1,
+        ),
         ("@prefix d: <http://e.org/> .\nd:a d:b d:c .\nd:a d:b", "Unexpected end", 0, 2),
         ("x:a schema:version 1 .\n", "x:", 0, 0),
     ];

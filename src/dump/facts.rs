@@ -45,6 +45,16 @@ pub const TARGETS: [&str; 5] = [
     vocab::WIKIBASE_DUMP[2],
 ];
 
+/// Whether a triple of this subject and predicate can state a fact.
+pub fn may_state(subject: Node<'_>, predicate: Iri<'_>) -> bool {
+    let header = || predicate.is(vocab::RDF_TYPE) || predicate.is(vocab::SCHEMA_DATE_MODIFIED);
+    predicate.is(vocab::SCHEMA_VERSION) || predicate.is(vocab::OWL_SAME_AS) || (is_dump(subject) && header())
+}
+
+fn is_dump(subject: Node<'_>) -> bool {
+    matches!(subject, Node::Iri(subject) if vocab::WIKIBASE_DUMP.iter().any(|dump| subject.is(dump)))
+}
+
 /// The fact that `triple` states, if any.
 pub fn fact(triple: &Triple<'_>, scheme: &UrisScheme) -> Option<Fact> {
     let Node::Iri(subject) = triple.subject else { return None };
@@ -55,10 +65,7 @@ pub fn fact(triple: &Triple<'_>, scheme: &UrisScheme) -> Option<Fact> {
         let id = EntityId::parse(scheme.entity_local(&subject.to_text())?.as_bytes()).ok()?;
         return Some(Fact::Redirect(id));
     }
-    if vocab::WIKIBASE_DUMP.iter().any(|dump| subject.is(dump)) {
-        return header(triple);
-    }
-    None
+    if is_dump(triple.subject) { header(triple) } else { None }
 }
 
 fn version(subject: Iri<'_>, object: Node<'_>, scheme: &UrisScheme) -> Fact {

@@ -7,12 +7,12 @@
 
 use memchr::{memchr_iter, memmem, memrchr};
 
-use crate::dump::anchors;
+use crate::dump::anchors::{self, Anchor};
 use crate::dump::facts::{self, Broken, Fact};
 use crate::rdf::SyntaxError;
 use crate::rdf::lexer::{self, Kind};
 use crate::rdf::prefixes::Prefixes;
-use crate::rdf::statement::{self, Triple};
+use crate::rdf::statement::{self, Iri, Listener, Node, Read, Triple};
 use crate::wikibase::uris::UrisScheme;
 
 /// A fact, and where the statement that states it begins.
@@ -59,6 +59,8 @@ pub struct Scanner<'a> {
     read: usize,
     /// After a syntax error: nothing is read until a line ends a statement.
     recovering: bool,
+    /// Whether under the prefixes a target can be written so that no anchor shows it.
+    splits_target: bool,
 }
 
 /// How a text is read.
@@ -75,7 +77,8 @@ enum Way {
 impl<'a> Scanner<'a> {
     /// A scanner that stands at the start of a statement, under `prefixes`, `place` bytes and lines into a document.
     pub fn new(scheme: &'a UrisScheme, prefixes: Prefixes, place: Place) -> Self {
-        Self { scheme, prefixes, carry: Vec::new(), place, read: 0, recovering: false }
+        let splits_target = anchors::splits_target(&prefixes);
+        Self { scheme, prefixes, carry: Vec::new(), place, read: 0, recovering: false, splits_target }
     }
 
     /// The prefixes that hold where the scanner stands.
@@ -100,7 +103,7 @@ impl<'a> Scanner<'a> {
 
     /// Goes on from where another scanner ended that began where this one stands.
     pub fn resume(&mut self, prefixes: Prefixes, carry: Vec<u8>, recovering: bool, place: Place) {
-        *self = Self { scheme: self.scheme, prefixes, carry, place, read: 0, recovering };
+        *self = Self { carry, recovering, ..Self::new(self.scheme, prefixes, place) };
     }
 
     /// Whether the scanner is looking for a place to begin again after an error.
@@ -196,7 +199,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn way(&self, text: &[u8]) -> Way {
-        if anchors::splits_target(&self.prefixes) || simdutf8::basic::from_utf8(text).is_err() {
+        if self.splits_target || simdutf8::basic::from_utf8(text).is_err() {
             Way::Parsed
         } else if anchors::is_regular(text) {
             Way::Anchored
@@ -228,19 +231,20 @@ impl<'a> Scanner<'a> {
         whole: bool,
         sink: &mut dyn FnMut(Found),
     ) -> Result<bool, SyntaxError> {
-        while let Some(hit) = anchors::find(text, *at) {
+        while let Some(anchor) = anchors::find(text, *at) {
+            let Anchor::Read(hit) = anchor else { return self.statements(text, at, whole, true, sink) };
             *at = statement_start(text, *at, hit);
             while *at <= hit {
                 if !self.statement(text, at, whole, sink)? {
-                    return self.end(text, at, whole);
+                    return Ok(self.end(text, at, whole, sink));
                 }
-                if anchors::splits_target(&self.prefixes) {
+                if self.splits_target {
                     return Ok(true);
                 }
             }
         }
         *at = statement_start(text, *at, text.len());
-        if whole { self.statements(text, at, whole, true, sink) } else { self.end(text, at, whole) }
+        if whole { self.statements(text, at, whole, true, sink) } else { Ok(self.end(text, at, whole, sink)) }
     }
 
     fn statements(
@@ -253,32 +257,36 @@ impl<'a> Scanner<'a> {
     ) -> Result<bool, SyntaxError> {
         loop {
             if lexed {
-                let Some(end) = lexer::statement_end(text, *at, whole)? else { return self.end(text, at, whole) };
+                let Some(end) = lexer::statement_end(text, *at, whole)? else { return Ok(self.end(text, at, whole, sink)) };
                 if anchors::find(&text[*at..end], 0).is_none() {
                     *at = end;
                     continue;
                 }
             }
             if !self.statement(text, at, whole, sink)? {
-                return self.end(text, at, whole);
+                return Ok(self.end(text, at, whole, sink));
             }
-            if lexed && anchors::splits_target(&self.prefixes) {
+            if lexed && self.splits_target {
                 return Ok(true);
             }
         }
     }
 
     /// The text has no complete statement from `at` on. At the end of a document nothing but directives may be left.
-    fn end(&mut self, text: &[u8], at: &mut usize, whole: bool) -> Result<bool, SyntaxError> {
+    fn end(&mut self, text: &[u8], at: &mut usize, whole: bool, sink: &mut dyn FnMut(Found)) -> bool {
         let blank = lexer::skip_blank(text, *at).is_none();
-        if whole && !blank {
-            statement::rest(text, *at, &mut self.prefixes)?;
+        if whole
+            && !blank
+            && let Err(error) = statement::rest(text, *at, &mut self.prefixes)
+        {
+            // No recovery: what looks like statements from here on may stand in a string that was never closed.
+            self.broken(text, *at, &error, sink);
         }
         // A comment that touches the end of the text may go on in what follows.
         if whole || (blank && text.ends_with(b"\n")) {
             *at = text.len();
         }
-        Ok(false)
+        false
     }
 
     fn statement(
@@ -289,15 +297,15 @@ impl<'a> Scanner<'a> {
         sink: &mut dyn FnMut(Found),
     ) -> Result<bool, SyntaxError> {
         let start = lexer::skip_blank(text, *at).unwrap_or(*at);
-        let (scheme, place) = (self.scheme, self.place.after(&text[self.read..start]));
-        let mut give = |triple: Triple<'_>| {
-            if let Some(fact) = facts::fact(&triple, scheme) {
-                sink(Found { fact, place });
-            }
-        };
-        let read = if anchors::splits_target(&self.prefixes) { statement::any_statement } else { statement::statement };
-        let Some(end) = read(text, start, whole, &mut self.prefixes, &mut give)? else { return Ok(false) };
+        let place = self.place.after(&text[self.read..start]);
+        let mut listener = Facts { scheme: self.scheme, place, sink };
+        let read = if self.splits_target { statement::any_statement } else { statement::statement };
+        let read = read(text, start, whole, &mut self.prefixes, &mut listener)?;
+        let Some(Read { end, directive }) = read else { return Ok(false) };
         (self.place, self.read, *at) = (place, start, end);
+        if directive {
+            self.splits_target = anchors::splits_target(&self.prefixes);
+        }
         Ok(true)
     }
 
@@ -309,6 +317,25 @@ impl<'a> Scanner<'a> {
         let offset = error.offset.clamp(self.read, text.len());
         let place = self.place.after(&text[self.read..offset]);
         sink(Found { fact: Fact::Bad(Box::new(Broken { subject, rule })), place });
+    }
+}
+
+/// Makes facts of triples.
+struct Facts<'a, 's> {
+    scheme: &'a UrisScheme,
+    place: Place,
+    sink: &'s mut dyn FnMut(Found),
+}
+
+impl Listener for Facts<'_, '_> {
+    fn wants(&self, subject: Node<'_>, predicate: Iri<'_>) -> bool {
+        facts::may_state(subject, predicate)
+    }
+
+    fn take(&mut self, triple: Triple<'_>) {
+        if let Some(fact) = facts::fact(&triple, self.scheme) {
+            (self.sink)(Found { fact, place: self.place });
+        }
     }
 }
 

@@ -228,5 +228,17 @@ fn begins_name(byte: u8) -> bool {
 }
 
 fn in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || byte >= 0x80
+    IN_NAME[byte as usize]
 }
+
+/// Bytes that go on in a name: letters, digits, `_`, `-` and all of other scripts.
+const IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let ascii = byte as u8;
+        table[byte] = ascii.is_ascii_alphanumeric() || ascii == b'_' || ascii == b'-' || byte >= 0x80;
+        byte += 1;
+    }
+    table
+};

@@ -14,7 +14,8 @@ pub struct Prefixes {
 impl Prefixes {
     /// The namespace of `label` (without the colon).
     pub fn get(&self, label: &str) -> Option<&str> {
-        self.declared.iter().find(|(known, _)| &**known == label).map(|(_, namespace)| &**namespace)
+        let at = self.declared.iter().position(|(known, _)| same(known, label))?;
+        Some(&self.declared[at].1)
     }
 
     /// Declares `label`.
@@ -40,4 +41,9 @@ impl Prefixes {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.declared.iter().map(|(label, namespace)| (&**label, &**namespace))
     }
+}
+
+/// Equality of short texts; most differ in length or in the first byte, which is faster seen than a call is made.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.as_bytes().first() == b.as_bytes().first() && a == b
 }

@@ -60,28 +60,62 @@ pub struct Triple<'a> {
     pub object: Node<'a>,
 }
 
-/// Reads the statement (or directive) that begins at or after `at` and gives its triples to `sink`.
+impl<'a> Triple<'a> {
+    /// The same triple, as oxttl gives it.
+    pub fn from_oxrdf(triple: &'a oxrdf::Triple) -> Self {
+        let subject = match &triple.subject {
+            NamedOrBlankNode::NamedNode(node) => Node::Iri(Iri::full(node.as_str())),
+            NamedOrBlankNode::BlankNode(_) => Node::Blank,
+        };
+        let object = match &triple.object {
+            Term::NamedNode(node) => Node::Iri(Iri::full(node.as_str())),
+            Term::BlankNode(_) => Node::Blank,
+            Term::Literal(literal) => Node::Literal(literal.value()),
+        };
+        Self { subject, predicate: Iri::full(triple.predicate.as_str()), object }
+    }
+}
+
+/// Who wants triples, and which.
+pub trait Listener {
+    /// Whether triples of this subject and predicate are wanted. The objects of others are passed over unread.
+    fn wants(&self, subject: Node<'_>, predicate: Iri<'_>) -> bool;
+
+    /// Takes a wanted triple.
+    fn take(&mut self, triple: Triple<'_>);
+}
+
+/// A statement that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The byte after its dot.
+    pub end: usize,
+    /// Whether it may have declared a prefix or a base.
+    pub directive: bool,
+}
+
+/// Reads the statement (or directive) that begins at or after `at` and gives its triples to `listener`.
 ///
-/// Returns where it ends; `None` if the text ends first, and then nothing was given and no prefix changed. With `whole`,
-/// the text's end is the document's end.
+/// `None` if the text ends first, and then nothing was given and no prefix changed. With `whole`, the text's end is the
+/// document's end.
 pub fn statement(
     text: &[u8],
     at: usize,
     whole: bool,
     prefixes: &mut Prefixes,
-    sink: &mut dyn FnMut(Triple<'_>),
-) -> Result<Option<usize>, SyntaxError> {
-    match plain(text, at, whole, prefixes)? {
+    listener: &mut dyn Listener,
+) -> Result<Option<Read>, SyntaxError> {
+    match plain(text, at, whole, prefixes, listener)? {
         Plain::Triples(end, triples) => {
-            triples.into_iter().for_each(sink);
-            Ok(Some(end))
+            triples.into_iter().for_each(|triple| listener.take(triple));
+            Ok(Some(Read { end, directive: false }))
         }
         Plain::Prefix { label, namespace, end } => {
             prefixes.declare(&label, &namespace);
-            Ok(Some(end))
+            Ok(Some(Read { end, directive: true }))
         }
         Plain::Incomplete => Ok(None),
-        Plain::Other => any_statement(text, at, whole, prefixes, sink),
+        Plain::Other => any_statement(text, at, whole, prefixes, listener),
     }
 }
 
@@ -91,21 +125,31 @@ pub fn any_statement(
     at: usize,
     whole: bool,
     prefixes: &mut Prefixes,
-    sink: &mut dyn FnMut(Triple<'_>),
-) -> Result<Option<usize>, SyntaxError> {
+    listener: &mut dyn Listener,
+) -> Result<Option<Read>, SyntaxError> {
     let Some(end) = lexer::statement_end(text, at, whole)? else { return Ok(None) };
     let place = |error: SyntaxError| SyntaxError::new(at + error.offset, error.message);
-    oxttl_triples(&text[at..end], prefixes, sink).map_err(place)?;
-    Ok(Some(end))
+    oxttl_triples(&text[at..end], prefixes, listener).map_err(place)?;
+    Ok(Some(Read { end, directive: true }))
 }
 
 /// Reads what is left of a document after its last dot: nothing, or SPARQL-style directives.
 pub fn rest(text: &[u8], at: usize, prefixes: &mut Prefixes) -> Result<(), SyntaxError> {
     let place = |error: SyntaxError| SyntaxError::new(at + error.offset, error.message);
-    oxttl_triples(&text[at..], prefixes, &mut |_| ()).map_err(place)
+    oxttl_triples(&text[at..], prefixes, &mut Nobody).map_err(place)
 }
 
-fn oxttl_triples(text: &[u8], prefixes: &mut Prefixes, sink: &mut dyn FnMut(Triple<'_>)) -> Result<(), SyntaxError> {
+struct Nobody;
+
+impl Listener for Nobody {
+    fn wants(&self, _: Node<'_>, _: Iri<'_>) -> bool {
+        false
+    }
+
+    fn take(&mut self, _: Triple<'_>) {}
+}
+
+fn oxttl_triples(text: &[u8], prefixes: &mut Prefixes, listener: &mut dyn Listener) -> Result<(), SyntaxError> {
     // oxttl 0.2.5 loses the end of a name with escapes that touches the end of its input; so nothing touches it.
     let text = [text, b"\n"].concat();
     let mut parser = oxttl_parser(prefixes).map_err(|message| SyntaxError::new(0, message))?.for_slice(&text);
@@ -123,18 +167,11 @@ fn oxttl_triples(text: &[u8], prefixes: &mut Prefixes, sink: &mut dyn FnMut(Trip
     if let Some(base) = parser.base_iri() {
         prefixes.declare_base(base);
     }
-    for triple in &triples {
-        let subject = match &triple.subject {
-            NamedOrBlankNode::NamedNode(node) => Node::Iri(Iri::full(node.as_str())),
-            NamedOrBlankNode::BlankNode(_) => Node::Blank,
-        };
-        let object = match &triple.object {
-            Term::NamedNode(node) => Node::Iri(Iri::full(node.as_str())),
-            Term::BlankNode(_) => Node::Blank,
-            Term::Literal(literal) => Node::Literal(literal.value()),
-        };
-        sink(Triple { subject, predicate: Iri::full(triple.predicate.as_str()), object });
-    }
+    triples.iter().map(Triple::from_oxrdf).for_each(|triple| {
+        if listener.wants(triple.subject, triple.predicate) {
+            listener.take(triple);
+        }
+    });
     Ok(())
 }
 
@@ -169,8 +206,14 @@ enum Stop {
     Syntax(SyntaxError),
 }
 
-fn plain<'a>(text: &'a [u8], at: usize, whole: bool, prefixes: &'a Prefixes) -> Result<Plain<'a>, SyntaxError> {
-    let mut reader = Reader { text, at, whole, prefixes };
+fn plain<'a>(
+    text: &'a [u8],
+    at: usize,
+    whole: bool,
+    prefixes: &'a Prefixes,
+    listener: &dyn Listener,
+) -> Result<Plain<'a>, SyntaxError> {
+    let mut reader = Reader { text, at, whole, prefixes, listener };
     match reader.statement() {
         Ok(plain) => Ok(plain),
         Err(Stop::Incomplete) => Ok(Plain::Incomplete),
@@ -179,28 +222,30 @@ fn plain<'a>(text: &'a [u8], at: usize, whole: bool, prefixes: &'a Prefixes) -> 
     }
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'l> {
     text: &'a [u8],
     at: usize,
     whole: bool,
     prefixes: &'a Prefixes,
+    listener: &'l dyn Listener,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn statement(&mut self) -> Result<Plain<'a>, Stop> {
         let first = self.next()?;
         if first.kind == Kind::At {
             return self.prefix(first);
         }
         let subject = self.node(first)?;
-        let mut triples = Vec::with_capacity(8);
+        let mut triples = Vec::new();
         let mut verb = self.next()?;
         loop {
             let predicate = self.verb(verb)?;
+            let wanted = self.listener.wants(subject, predicate);
             let mut after = loop {
                 let token = self.next()?;
-                let (object, after) = self.object(token)?;
-                triples.push(Triple { subject, predicate, object });
+                let (object, after) = self.object(token, wanted)?;
+                triples.extend(object.map(|object| Triple { subject, predicate, object }));
                 if after.kind != Kind::Punctuation(b',') {
                     break after;
                 }
@@ -243,22 +288,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An object, and the token after it.
-    fn object(&mut self, token: Token) -> Result<(Node<'a>, Token), Stop> {
-        let literal = match token.kind {
-            Kind::String { plain: true } => Node::Literal(self.str(token.start + 1, token.end - 1)?),
-            Kind::Number => return Ok((Node::Literal(self.str(token.start, token.end)?), self.next()?)),
-            _ => return Ok((self.node(token)?, self.next()?)),
+    /// An object, if it is wanted, and the token after it.
+    fn object(&mut self, token: Token, wanted: bool) -> Result<(Option<Node<'a>>, Token), Stop> {
+        let object = match token.kind {
+            _ if !wanted => None,
+            Kind::String { plain: true } => Some(Node::Literal(self.str(token.start + 1, token.end - 1)?)),
+            Kind::Number => Some(Node::Literal(self.str(token.start, token.end)?)),
+            _ => Some(self.node(token)?),
         };
         let after = self.next()?;
-        match after.kind {
-            Kind::At => Ok((literal, self.next()?)),
-            Kind::Datatype => {
-                let datatype = self.next()?;
-                self.node(datatype)?;
-                Ok((literal, self.next()?))
+        match (token.kind, after.kind) {
+            (Kind::String { .. }, Kind::At) => Ok((object, self.next()?)),
+            (Kind::String { .. }, Kind::Datatype) => match self.next()?.kind {
+                Kind::Name { .. } | Kind::Iri { .. } => Ok((object, self.next()?)),
+                _ => Err(Stop::Other),
+            },
+            (Kind::String { .. } | Kind::Number | Kind::Name { .. } | Kind::Iri { .. } | Kind::Blank, _) => {
+                Ok((object, after))
             }
-            _ => Ok((literal, after)),
+            _ => Err(Stop::Other),
         }
     }
 

@@ -1,11 +1,9 @@
 //! The law of the scan: for every document that oxttl accepts, the facts of its triples, however the text is cut.
 
-use oxrdf::{NamedOrBlankNode, Term};
 use oxttl::TurtleParser;
 use proptest::prelude::*;
 
 use super::*;
-use crate::rdf::statement::{Iri, Node};
 
 /// The facts of a document as oxttl reads it; `None` where it does not accept it.
 fn reference(text: &[u8]) -> Option<Vec<Fact>> {
@@ -14,18 +12,7 @@ fn reference(text: &[u8]) -> Option<Vec<Fact>> {
     let scheme = UrisScheme::wikidata();
     let mut facts = Vec::new();
     for triple in TurtleParser::new().for_slice(text) {
-        let triple = triple.ok()?;
-        let subject = match &triple.subject {
-            NamedOrBlankNode::NamedNode(node) => Node::Iri(Iri::full(node.as_str())),
-            NamedOrBlankNode::BlankNode(_) => Node::Blank,
-        };
-        let object = match &triple.object {
-            Term::NamedNode(node) => Node::Iri(Iri::full(node.as_str())),
-            Term::BlankNode(_) => Node::Blank,
-            Term::Literal(literal) => Node::Literal(literal.value()),
-        };
-        facts
-            .extend(facts::fact(&Triple { subject, predicate: Iri::full(triple.predicate.as_str()), object }, &scheme));
+        facts.extend(facts::fact(&Triple::from_oxrdf(&triple.ok()?), &scheme));
     }
     Some(facts)
 }

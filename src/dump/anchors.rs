@@ -140,16 +140,16 @@ mod finder {
     fn may_hold(window: &[u8; LANES + BEHIND]) -> bool {
         let mut hit = 0_u8;
         for at in 0..LANES {
-            let (a, b, c, d, e, f) =
-                (window[at], window[at + 1], window[at + 2], window[at + 3], window[at + 4], window[at + 5]);
+            let (a, b, c) = (window[at], window[at + 1], window[at + 2]);
+            let (d, e, f) = (window[at + 3], window[at + 4], window[at + 5]);
             let version = (b == b'v') & (e == b's') & ((a == b':') | (a == b'/'));
             let others = (((b == b's') & (f == b'A')) | ((b == b'D') & (e == b'p'))) & ((a == b':') | (a == b'#'));
-            let escape = (a == b'\\') & (b | 0x20 == b'u') & (c == b'0');
-            let long = (a == b) & (b == c) & ((a == b'"') | (a == b'\''));
-            let prefix = (a | 0x20 == b'p') & (d | 0x20 == b'f') & (f | 0x20 == b'x');
-            let after = (e <= b' ') | (e == b'#') | (e == b'<');
-            let base = (a | 0x20 == b'b') & (c | 0x20 == b's') & (d | 0x20 == b'e') & after;
-            let line = (a != b'.') & (a != b'\n') & (b == b'\n') & (c > b' ');
+            let escape = (a == b'\\') & (c == b'0');
+            // 0x22 and 0x27, the quotation marks, and a few other signs that hardly ever stand three in a row.
+            let long = (a == b) & (b == c) & (a | 5 == 0x27);
+            let prefix = (d | 0x20 == b'f') & (f | 0x20 == b'x');
+            let base = (a | 0x20 == b'b') & (c | 0x20 == b's') & (d | 0x20 == b'e') & (e != b':');
+            let line = (b == b'\n') & (c > b' ') & (a != b'.') & (a != b'\n');
             hit |= u8::from(version | others | escape | long | prefix | base | line);
         }
         hit != 0

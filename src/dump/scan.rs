@@ -257,7 +257,9 @@ impl<'a> Scanner<'a> {
     ) -> Result<bool, SyntaxError> {
         loop {
             if lexed {
-                let Some(end) = lexer::statement_end(text, *at, whole)? else { return Ok(self.end(text, at, whole, sink)) };
+                let Some(end) = lexer::statement_end(text, *at, whole)? else {
+                    return Ok(self.end(text, at, whole, sink));
+                };
                 if anchors::find(&text[*at..end], 0).is_none() {
                     *at = end;
                     continue;

@@ -13,8 +13,8 @@ pub struct Prefixes {
 
 impl Prefixes {
     /// The namespace of `label` (without the colon).
-    pub fn get(&self, label: &str) -> Option<&str> {
-        let at = self.declared.iter().position(|(known, _)| same(known, label))?;
+    pub fn get(&self, label: &[u8]) -> Option<&str> {
+        let at = self.declared.iter().position(|(known, _)| same(known.as_bytes(), label))?;
         Some(&self.declared[at].1)
     }
 
@@ -44,6 +44,6 @@ impl Prefixes {
 }
 
 /// Equality of short texts; most differ in length or in the first byte, which is faster seen than a call is made.
-fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.as_bytes().first() == b.as_bytes().first() && a == b
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.first() == b.first() && a == b
 }

@@ -18,23 +18,23 @@ use crate::rdf::vocab;
 #[derive(Clone, Copy, Debug)]
 pub struct Iri<'a> {
     namespace: &'a str,
-    local: &'a str,
+    local: &'a [u8],
 }
 
 impl<'a> Iri<'a> {
     /// An IRI spelled out in full.
     pub const fn full(iri: &'a str) -> Self {
-        Self { namespace: "", local: iri }
+        Self { namespace: "", local: iri.as_bytes() }
     }
 
     /// Whether this is `iri`.
     pub fn is(self, iri: &str) -> bool {
-        iri.strip_prefix(self.namespace) == Some(self.local)
+        iri.as_bytes().strip_prefix(self.namespace.as_bytes()) == Some(self.local)
     }
 
     /// The whole IRI.
     pub fn to_text(self) -> String {
-        format!("{}{}", self.namespace, self.local)
+        format!("{}{}", self.namespace, String::from_utf8_lossy(self.local))
     }
 }
 
@@ -315,8 +315,8 @@ impl<'a> Reader<'a, '_> {
         match token.kind {
             Kind::Name { colon, plain: true } => {
                 let colon = token.start + colon;
-                let namespace = self.prefixes.get(self.str(token.start, colon)?).ok_or(Stop::Other)?;
-                Ok(Node::Iri(Iri { namespace, local: self.str(colon + 1, token.end)? }))
+                let namespace = self.prefixes.get(&self.text[token.start..colon]).ok_or(Stop::Other)?;
+                Ok(Node::Iri(Iri { namespace, local: &self.text[colon + 1..token.end] }))
             }
             Kind::Iri { plain: true } => Ok(Node::Iri(Iri::full(self.iri(token)?))),
             Kind::Blank => Ok(Node::Blank),

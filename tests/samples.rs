@@ -1,5 +1,7 @@
 //! The samples are what their README says they are.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;

@@ -251,13 +251,22 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    fn from_dumps(&self) -> bool {
+        self.files.iter().any(|file| file.headers.is_some())
+    }
+
     fn write_entities(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let EntityReport { total, items, properties, lexemes, mediainfo, redirects, deleted } = self.entities;
         let kinds = [("items", items), ("properties", properties), ("lexemes", lexemes), ("mediainfo", mediainfo)];
         let kinds: Vec<_> =
             kinds.iter().filter(|(_, n)| *n > 0).map(|(kind, n)| format!("{} {kind}", grouped(*n))).collect();
         writeln!(f, "entities    {} ({})", grouped(total), kinds.join(", "))?;
-        writeln!(f, "redirects   {} of them; seen again: {}", grouped(redirects), grouped(self.duplicates))?;
+        if self.from_dumps() {
+            writeln!(f, "redirects   {} of them", grouped(redirects))?;
+        }
+        if self.duplicates > 0 {
+            writeln!(f, "seen again  {} (the newest revision counts)", grouped(self.duplicates))?;
+        }
         if deleted > 0 {
             writeln!(f, "deleted     {}", grouped(deleted))?;
         }
@@ -274,7 +283,10 @@ impl Report {
                     grouped(*count)
                 )
             }
-            _ => writeln!(f, "start time  not known ({count} dump headers, {undated} without a date)"),
+            _ if self.from_dumps() => {
+                writeln!(f, "start time  not known ({count} dump headers, {undated} without a date)")
+            }
+            _ => writeln!(f, "start time  not known: a revision map does not hold it"),
         }
     }
 

@@ -20,11 +20,12 @@ use crate::wikibase::timestamp::Timestamp;
 #[command(after_long_help = "\
 Examples:
   headwater generate-dump --entities 100000 --output big.ttl.gz
-  headwater generate-dump --entities 5000 --contents lexemes --output lexemes.ttl --expected lexemes.csv")]
+  headwater generate-dump --entities 5000 --contents lexemes --output lexemes.ttl --expected lexemes.csv
+  headwater generate-dump --entities 100000000 --expected revisions.csv")]
 pub struct Args {
-    /// The file to write; .gz, .bz2 or .zst compresses it
-    #[arg(long, value_name = "FILE")]
-    output: String,
+    /// The file to write the dump to; .gz, .bz2 or .zst compresses it
+    #[arg(long, value_name = "FILE", required_unless_present = "expected")]
+    output: Option<String>,
     /// How many entities; an item takes about 9 kB of text
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     entities: u32,
@@ -43,7 +44,7 @@ pub struct Args {
     /// Use the node prefixes of before February 2025 (s:, ref:, v:)
     #[arg(long)]
     old_prefixes: bool,
-    /// Also write the revision map that a reader must find in it, in the order of the dump, to this CSV file
+    /// Write the revision map that a reader must find in the dump, in the order of the dump, to this CSV file
     #[arg(long, value_name = "FILE")]
     expected: Option<String>,
 }
@@ -59,17 +60,22 @@ enum ContentsArg {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let profile = profile(args)?;
-    let compression = Compression::ALL.into_iter().rev().find(|kind| args.output.ends_with(kind.extension()));
-    let mut writer = Writer::create(&Location::parse(&args.output)?)?;
-    let documents: Vec<u32> = (0..args.documents.get()).collect();
+    args.output.as_deref().map_or(Ok(()), |file| dump(&profile, file))?;
+    args.expected.as_deref().map_or(Ok(()), |file| expected(&profile, file))
+}
+
+fn dump(profile: &Profile, file: &str) -> Result<(), CliError> {
+    let compression = Compression::ALL.into_iter().rev().find(|kind| file.ends_with(kind.extension()));
+    let mut writer = Writer::create(&Location::parse(file)?)?;
+    let documents: Vec<u32> = (0..profile.documents).collect();
     for group in documents.chunks(rayon::current_num_threads()) {
-        let texts = group.par_iter().map(|number| document(&profile, *number, compression));
+        let texts = group.par_iter().map(|number| document(profile, *number, compression));
         for text in texts.collect::<Vec<_>>() {
             text.and_then(|text| writer.write_all(&text)).map_err(failed)?;
         }
     }
     writer.finish()?;
-    args.expected.as_deref().map_or(Ok(()), |file| expected(&profile, file))
+    Ok(())
 }
 
 fn profile(args: &Args) -> Result<Profile, CliError> {

@@ -36,7 +36,7 @@ fn groups(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn strings_close(group: &[u8]) -> bool {
     match memchr(b'\\', group) {
-        None => memchr_iter(b'"', group).count() % 2 == 0,
+        None => memchr_iter(b'"', group).count().is_multiple_of(2),
         Some(_) => strings_with_escapes_close(group),
     }
 }

@@ -12,14 +12,25 @@ use crate::rdf::SyntaxError;
 /// A family of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `<…>`; `plain` if it holds no escape.
-    Iri { plain: bool },
-    /// A string in one pair of quotes, double or single; `plain` if it holds no escape.
-    String { plain: bool },
+    /// `<…>`.
+    Iri {
+        /// Whether it holds no escape.
+        plain: bool,
+    },
+    /// A string in one pair of quotes, double or single.
+    String {
+        /// Whether it holds no escape.
+        plain: bool,
+    },
     /// A string in triple quotes.
     LongString,
-    /// `label:local`; `colon` counts the bytes of the label; `plain` if the local part holds no escape.
-    Name { colon: usize, plain: bool },
+    /// `label:local`.
+    Name {
+        /// How many bytes the label has.
+        colon: usize,
+        /// Whether the local part holds no escape.
+        plain: bool,
+    },
     /// A word without a colon: `a`, `true`, `PREFIX`, …
     Keyword,
     /// A number.

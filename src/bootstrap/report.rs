@@ -251,7 +251,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    fn from_dumps(&self) -> bool {
+    fn read_dumps(&self) -> bool {
         self.files.iter().any(|file| file.headers.is_some())
     }
 
@@ -261,7 +261,7 @@ impl Report {
         let kinds: Vec<_> =
             kinds.iter().filter(|(_, n)| *n > 0).map(|(kind, n)| format!("{} {kind}", grouped(*n))).collect();
         writeln!(f, "entities    {} ({})", grouped(total), kinds.join(", "))?;
-        if self.from_dumps() {
+        if self.read_dumps() {
             writeln!(f, "redirects   {} of them", grouped(redirects))?;
         }
         if self.duplicates > 0 {
@@ -283,7 +283,7 @@ impl Report {
                     grouped(*count)
                 )
             }
-            _ if self.from_dumps() => {
+            _ if self.read_dumps() => {
                 writeln!(f, "start time  not known ({count} dump headers, {undated} without a date)")
             }
             _ => writeln!(f, "start time  not known: a revision map does not hold it"),

@@ -185,12 +185,15 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Stopped => interrupted(),
             BootstrapError::BadEntity(_) => Self::of(Kind::Data, &error)
                 .hint("fetch the file again if it was damaged; or pass --on-bad-entity skip to go on and list it in the report"),
-            BootstrapError::Refused(Refusal::NoRevisions { ref foreign, .. }) => {
+            BootstrapError::Refused(Refusal::NoRevisions { ref foreign, skipped, .. }) => {
                 let hint = match foreign {
+                    _ if skipped > 0 => format!("{skipped} of its parts break a rule: see what they are without --on-bad-entity skip"),
                     Some(subject) => format!(
                         "its entities are named like {subject}: choose the wiki with --uris-scheme, --hostname or --concept-uri"
                     ),
-                    None => "truthy dumps have no entity-data nodes: give the full dump (wikidata-…-all-BETA.ttl)".to_owned(),
+                    None => "truthy dumps and empty files have no entity-data nodes: give the full dump \
+                             (wikidata-…-all-BETA.ttl)"
+                        .to_owned(),
                 };
                 Self::of(Kind::Data, &error).hint(hint)
             }

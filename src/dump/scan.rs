@@ -344,7 +344,8 @@ impl Listener for Facts<'_, '_> {
 /// The first token of a statement, to name it by.
 fn subject_of(text: &[u8]) -> String {
     let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    String::from_utf8_lossy(word).chars().take(80).collect()
+    // Text that is none may hold what a terminal would obey.
+    String::from_utf8_lossy(word).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(60).collect()
 }
 
 /// The byte after the first line that seems to end a statement. Only a guess where it is not known that lines end outside

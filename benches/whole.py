@@ -20,22 +20,22 @@ from pathlib import Path
 HEADWATER = Path(__file__).resolve().parent.parent / "target/release/headwater"
 
 
-def run(command):
+def run(command, rss):
     """Runs a shell command; returns wall seconds, CPU seconds and the peak of resident memory in MiB."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(["/usr/bin/time", "-f", "%M", "-o", "/tmp/headwater-bench-rss", "bash", "-c", command],
+    subprocess.run(["/usr/bin/time", "-f", "%M", "-o", str(rss), "bash", "-c", command],
                    check=True, stderr=subprocess.DEVNULL)
     wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, cpu, int(Path("/tmp/headwater-bench-rss").read_text().split()[-1]) / 1024
+    return wall, cpu, int(rss.read_text().split()[-1]) / 1024
 
 
-def medians(rounds, commands):
+def medians(rounds, commands, rss):
     """Runs the commands in turn, `rounds` times; the median of each."""
     runs = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            runs[name].append(run(command))
+            runs[name].append(run(command, rss))
     return {name: tuple(statistics.median(column) for column in zip(*figures)) for name, figures in runs.items()}
 
 
@@ -82,7 +82,7 @@ def main():
         ({"bootstrap 100 M lines, shuffled": table(shuffled)}),
     ]
     for commands in pairs:
-        figures = medians(given.rounds, commands)
+        figures = medians(given.rounds, commands, given.dir / "rss")
         peer = next(iter(figures.values()))[0]
         for name, (wall, cpu, rss) in figures.items():
             ratio = f"{wall / peer:.2f}" if len(commands) > 1 else ""

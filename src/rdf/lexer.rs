@@ -200,27 +200,27 @@ fn name(text: &[u8], start: usize) -> (Kind, usize) {
 /// The end of the local part that begins at `start`, and whether it holds no escape.
 fn local_name(text: &[u8], start: usize) -> (usize, bool) {
     let mut plain = true;
-    let mut at = start;
-    // The last byte that may end the name: dots at the end belong to what follows, unless escaped.
-    let mut end = start;
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'\\' => {
-                plain = false;
-                at += 2;
-            }
-            b'%' => at += 1,
-            b'.' | b'-' if at == start => break,
-            b'.' => {
-                at += 1;
-                continue;
-            }
-            byte if in_name(*byte) || *byte == b':' => at += 1,
-            _ => break,
-        }
-        end = at;
+    // `end` is the last place where the name may end: dots at its end belong to what follows, unless escaped.
+    let (mut at, mut end) = (start, start);
+    if matches!(text.get(start), Some(b'-' | b'.')) {
+        return (start, plain);
     }
-    (end.min(text.len()), plain)
+    loop {
+        let after = run(text, at, |byte| in_name(byte) || byte == b':');
+        if after > at {
+            end = after;
+        }
+        at = after;
+        match text.get(at) {
+            Some(b'.') => at += 1,
+            Some(b'%') => (at, end) = (at + 1, at + 1),
+            Some(b'\\') => (at, end, plain) = (at + 2, at + 2, false),
+            _ => return (end.min(text.len()), plain),
+        }
+        if at >= text.len() {
+            return (end.min(text.len()), plain);
+        }
+    }
 }
 
 fn without_dots(text: &[u8], start: usize, mut end: usize) -> usize {

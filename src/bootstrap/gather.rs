@@ -164,6 +164,7 @@ fn take(
             file.foreign_example.get_or_insert(subject);
         }
         Fact::Header | Fact::HeaderDate(_) => {}
+        Fact::Unfinished(broken) => return Some(Skipped { location: location.clone(), place, broken: *broken }),
         Fact::Bad(broken) => {
             let skipped = Skipped { location: location.clone(), place, broken: *broken };
             if on_bad_entity == OnBadEntity::Stop {

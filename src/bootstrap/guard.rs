@@ -15,6 +15,12 @@ const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Why the input cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Nothing at all in a file, or no entity in a revision map.
+    #[error("{file} is empty")]
+    Empty {
+        /// The file.
+        file: String,
+    },
     /// No entity-data subject with a version in a file.
     #[error("{file} holds no revision of any entity of {wiki}")]
     NoRevisions {
@@ -33,6 +39,9 @@ pub enum Refusal {
 pub fn refuse(gathered: &Gathered, entity_data: &str) -> Result<(), Refusal> {
     match gathered.files.iter().find(|file| file.revisions == 0) {
         None => Ok(()),
+        Some(file) if file.text.offset == 0 || file.headers.is_none() => {
+            Err(Refusal::Empty { file: file.name.clone() })
+        }
         Some(file) => Err(Refusal::NoRevisions {
             file: file.name.clone(),
             wiki: entity_data.to_owned(),
@@ -45,7 +54,8 @@ pub fn refuse(gathered: &Gathered, entity_data: &str) -> Result<(), Refusal> {
 /// What looks wrong without being surely so. `wikidata`: the chosen wiki is Wikidata, whose lexemes are a dump of their own.
 pub fn warnings(gathered: &Gathered, wikidata: bool) -> Vec<String> {
     let mut warnings = Vec::new();
-    if wikidata && gathered.table.count(EntityKind::Lexeme).created == 0 {
+    let dumps = gathered.files.iter().any(|file| file.headers.is_some());
+    if wikidata && dumps && gathered.table.count(EntityKind::Lexeme).created == 0 {
         warnings.push(
             "no lexemes: they come in a dump of their own (wikidata-…-lexemes-BETA); give it as another --dump"
                 .to_owned(),

@@ -19,7 +19,7 @@ use crate::env::Env;
 use crate::revision_map::{self, Negative, RevisionMapError, WriteOptions};
 use crate::savepoint::manifest::{DumpStarts, Provenance};
 use crate::savepoint::{self, OnExisting, SavepointError};
-use crate::storage::{Location, StorageError};
+use crate::storage::{self, Location, StorageError, Writer};
 use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
 
@@ -68,6 +68,8 @@ pub struct Config {
     pub savepoint_dir: Option<Location>,
     /// The revision map to write, if one is wanted: a file, or a directory of part files.
     pub revision_map: Option<(Location, WriteOptions)>,
+    /// The file to write the report to as JSON, if it is wanted.
+    pub report: Option<Location>,
     /// What to do where the output exists.
     pub on_existing: OnExisting,
 }
@@ -96,6 +98,12 @@ pub enum BootstrapError {
     /// Input or output could not be reached.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// An input is given twice.
+    #[error("{0} is given twice")]
+    Twice(Location),
+    /// Two outputs, or an output and an input, are one place.
+    #[error("{0} and {1} are in one place: one would destroy the other")]
+    Clash(Location, Location),
     /// The run was asked to end.
     #[error("stopped before the end; nothing was written")]
     Stopped,
@@ -104,6 +112,7 @@ pub enum BootstrapError {
 /// Gathers, guards, publishes, reports.
 pub fn run(config: &Config, env: &Env) -> Result<Report, BootstrapError> {
     let mut timing = Timing { started: (env.now)(), ..Timing::default() };
+    refuse_clashes(config)?;
     refuse_existing(config)?;
     let gathered = gather(config, env)?;
     timing.read = (env.now)();
@@ -111,7 +120,11 @@ pub fn run(config: &Config, env: &Env) -> Result<Report, BootstrapError> {
     env.progress.writing.store(true, Ordering::Relaxed);
     let written = publish(config, &gathered, env)?;
     timing.written = (env.now)();
-    Ok(Report::new(config, &gathered, written, timing))
+    let report = Report::new(config, &gathered, written, timing);
+    if let Some(file) = &config.report {
+        storage::put(file, report.to_json().into())?;
+    }
+    Ok(report)
 }
 
 /// What [`publish`] wrote.
@@ -123,7 +136,32 @@ pub struct Published {
     pub revision_map: Option<revision_map::Written>,
 }
 
+fn refuse_clashes(config: &Config) -> Result<(), BootstrapError> {
+    let map = config.revision_map.as_ref().map(|(target, _)| target);
+    let outputs: Vec<_> = [config.savepoint_dir.as_ref(), map, config.report.as_ref()].into_iter().flatten().collect();
+    let inputs: Vec<_> = match &config.from {
+        From::Dumps(files) | From::RevisionMap { files, .. } => files.iter().collect(),
+    };
+    for (at, output) in outputs.iter().enumerate() {
+        let others = outputs[..at].iter().chain(&inputs);
+        if let Some(other) = others.into_iter().find(|other| other.overlaps(output)) {
+            return Err(BootstrapError::Clash((*other).clone(), (*output).clone()));
+        }
+    }
+    match inputs.iter().enumerate().find_map(|(at, file)| inputs[..at].iter().find(|other| other.overlaps(file))) {
+        Some(twice) => Err(BootstrapError::Twice((*twice).clone())),
+        None => Ok(()),
+    }
+}
+
 fn refuse_existing(config: &Config) -> Result<(), BootstrapError> {
+    if let Some(report) = &config.report {
+        if config.on_existing == OnExisting::Refuse && storage::exists(report)? {
+            return Err(StorageError::AlreadyExists { location: report.clone() }.into());
+        }
+        // Begun and dropped, it leaves nothing, and shows now what would else show after hours.
+        Writer::create(report)?;
+    }
     if let Some(dir) = &config.savepoint_dir {
         savepoint::check_target(dir, config.on_existing)?;
     }
@@ -148,7 +186,12 @@ fn publish(config: &Config, gathered: &Gathered, env: &Env) -> Result<Published,
     }
     if let Some(dir) = &config.savepoint_dir {
         let made = provenance(config, gathered, (env.now)());
-        published.savepoint = Some(savepoint::write(dir, &gathered.table, &made, config.on_existing, &stop)?);
+        let written = savepoint::write(dir, &gathered.table, &made, config.on_existing, &stop);
+        // Nothing is left of a run that failed; and a rerun is not refused for the sake of a map without a savepoint.
+        if let (Err(_), Some((target, options))) = (&written, &config.revision_map) {
+            revision_map::delete(target, options)?;
+        }
+        published.savepoint = Some(written?);
     }
     Ok(published)
 }

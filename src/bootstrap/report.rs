@@ -173,6 +173,15 @@ impl Report {
     }
 }
 
+impl Report {
+    /// As JSON, with a last line feed.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec_pretty(self).expect("texts and numbers have a JSON form");
+        json.push(b'\n');
+        json
+    }
+}
+
 impl HeaderReport {
     /// The headers of one file, or of all.
     pub fn of(headers: &Headers) -> Self {

@@ -1,7 +1,5 @@
 //! `headwater bootstrap`: dumps -> savepoint.
 
-use bytes::Bytes;
-
 use crate::bootstrap::{self, Config, From};
 use crate::cli::Output;
 use crate::cli::error::CliError;
@@ -9,7 +7,7 @@ use crate::cli::input::{Dumps, Existing};
 use crate::cli::progress::Watcher;
 use crate::cli::revision_map::{MapInput, MapOutput};
 use crate::env::Env;
-use crate::storage::{self, Location};
+use crate::storage::Location;
 
 /// Make a savepoint from this week's dumps, in one pass
 ///
@@ -52,15 +50,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
-    let report_file = args.report.as_deref().map(Location::parse).transpose()?;
     let config = config(args)?;
     let watcher = Watcher::start(&env.progress, output.quiet);
     let report = bootstrap::run(&config, env)?;
     drop(watcher);
-    if let Some(file) = report_file {
-        let json = serde_json::to_vec_pretty(&report).map_err(|error| CliError::bug(&error))?;
-        storage::put(&file, Bytes::from(json))?;
-    }
     output.report(&report)
 }
 
@@ -81,6 +74,7 @@ fn config(args: &Args) -> Result<Config, CliError> {
         on_bad_entity: args.dumps.bad.policy(),
         savepoint_dir: Some(Location::parse(&args.savepoint_dir)?),
         revision_map,
+        report: args.report.as_deref().map(Location::parse).transpose()?,
         on_existing: existing,
     })
 }

@@ -51,7 +51,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let dates = args.all.then(|| headers.dates.iter().map(ToString::to_string).collect());
     let start = DumpStart { start_time: oldest.to_string(), headers: HeaderReport::of(&headers), dates };
     output.note(format_args!(
-        "oldest of {} dump headers ({} without a date)",
+        "oldest of {} dump headers ({} without a date)\n",
         start.headers.count, start.headers.undated
     ));
     output.result(&start, &start)

@@ -183,6 +183,10 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Savepoint(error) => error.into(),
             BootstrapError::RevisionMap(error) => error.into(),
             BootstrapError::Stopped => interrupted(),
+            BootstrapError::Clash(..) | BootstrapError::Twice(_) => Self::of(Kind::Usage, &error),
+            BootstrapError::Refused(Refusal::Empty { .. }) => {
+                Self::of(Kind::Data, &error).hint("was the file written to its end?")
+            }
             BootstrapError::BadEntity(_) => Self::of(Kind::Data, &error)
                 .hint("fetch the file again if it was damaged; or pass --on-bad-entity skip to go on and list it in the report"),
             BootstrapError::Refused(Refusal::NoRevisions { ref foreign, skipped, .. }) => {
@@ -191,7 +195,7 @@ impl From<BootstrapError> for CliError {
                     Some(subject) => format!(
                         "its entities are named like {subject}: choose the wiki with --uris-scheme, --hostname or --concept-uri"
                     ),
-                    None => "truthy dumps and empty files have no entity-data nodes: give the full dump \
+                    None => "truthy dumps have no entity-data nodes: give the full dump \
                              (wikidata-…-all-BETA.ttl)"
                         .to_owned(),
                 };

@@ -2,14 +2,18 @@
 
 use std::io::Write;
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering;
 
 use clap::ValueEnum;
 use rayon::prelude::*;
 
 use crate::cli::error::{CliError, Kind};
+use crate::cli::input::Existing;
 use crate::compression::Compression;
+use crate::env::Env;
 use crate::generate::profile::{Contents, Prefixes, Profile};
-use crate::storage::{Location, StorageError, Writer};
+use crate::savepoint::OnExisting;
+use crate::storage::{self, Location, StorageError, Writer};
 use crate::wikibase::timestamp::Timestamp;
 
 /// Write a made-up dump of any size in the shape of real ones, with known contents
@@ -39,14 +43,16 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// When the oldest document was begun
-    #[arg(long, value_name = "TIME", default_value = "2026-01-05T23:00:02Z")]
-    start: String,
+    #[arg(long, value_name = "TIME", default_value = "2026-01-05T23:00:02Z", value_parser = Timestamp::parse)]
+    start: Timestamp,
     /// Use the node prefixes of before February 2025 (s:, ref:, v:)
     #[arg(long)]
     old_prefixes: bool,
     /// Write the revision map that a reader must find in the dump, in the order of the dump, to this CSV file
     #[arg(long, value_name = "FILE")]
     expected: Option<String>,
+    #[command(flatten)]
+    existing: Existing,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -58,17 +64,30 @@ enum ContentsArg {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> Result<(), CliError> {
+pub fn run(args: &Args, env: &Env) -> Result<(), CliError> {
     let profile = profile(args)?;
-    args.output.as_deref().map_or(Ok(()), |file| dump(&profile, file))?;
-    args.expected.as_deref().map_or(Ok(()), |file| expected(&profile, file))
+    let place = |file: &Option<String>| file.as_deref().map(Location::parse).transpose();
+    let (output, map) = (place(&args.output)?, place(&args.expected)?);
+    for file in [&output, &map].into_iter().flatten() {
+        if args.existing.policy() == OnExisting::Refuse && storage::exists(file)? {
+            return Err(StorageError::AlreadyExists { location: file.clone() }.into());
+        }
+    }
+    if let Some((output, map)) = output.as_ref().zip(map.as_ref()).filter(|(output, map)| output.overlaps(map)) {
+        return Err(CliError::usage(format!("{output} and {map} are in one place")));
+    }
+    output.map_or(Ok(()), |file| dump(&profile, &file, env))?;
+    map.map_or(Ok(()), |file| expected(&profile, &file))
 }
 
-fn dump(profile: &Profile, file: &str) -> Result<(), CliError> {
-    let compression = Compression::ALL.into_iter().rev().find(|kind| file.ends_with(kind.extension()));
-    let mut writer = Writer::create(&Location::parse(file)?)?;
+fn dump(profile: &Profile, file: &Location, env: &Env) -> Result<(), CliError> {
+    let compression = Compression::ALL.into_iter().rev().find(|kind| file.file_name().ends_with(kind.extension()));
+    let mut writer = Writer::create(file)?;
     let documents: Vec<u32> = (0..profile.documents).collect();
     for group in documents.chunks(rayon::current_num_threads()) {
+        if env.stop.load(Ordering::Relaxed) {
+            return Err(CliError::new(Kind::Interrupted, "interrupted; no dump was left behind"));
+        }
         let texts = group.par_iter().map(|number| document(profile, *number, compression));
         for text in texts.collect::<Vec<_>>() {
             text.and_then(|text| writer.write_all(&text)).map_err(failed)?;
@@ -93,7 +112,7 @@ fn profile(args: &Args) -> Result<Profile, CliError> {
         entities: args.entities,
         documents: args.documents.get(),
         redirects: 30,
-        start: Timestamp::parse(&args.start).map_err(|error| CliError::usage(error.to_string()))?,
+        start: args.start,
         prefixes: if args.old_prefixes { Prefixes::Old } else { Prefixes::New },
     })
 }
@@ -107,8 +126,8 @@ fn document(profile: &Profile, number: u32, compression: Option<Compression>) ->
     }
 }
 
-fn expected(profile: &Profile, file: &str) -> Result<(), CliError> {
-    let mut writer = std::io::BufWriter::new(Writer::create(&Location::parse(file)?)?);
+fn expected(profile: &Profile, file: &Location) -> Result<(), CliError> {
+    let mut writer = std::io::BufWriter::new(Writer::create(file)?);
     for (entity, revision) in profile.expected() {
         writeln!(writer, "{entity},{revision}").map_err(failed)?;
     }

@@ -27,7 +27,7 @@ pub struct WikiArgs {
     #[arg(long, value_enum, default_value_t = Scheme::Wikidata, env = "HEADWATER_URIS_SCHEME")]
     uris_scheme: Scheme,
     /// Another Wikibase: its host, such as wiki.example.org
-    #[arg(long, value_name = "HOST", env = "HEADWATER_HOSTNAME")]
+    #[arg(long, value_name = "HOST", env = "HEADWATER_HOSTNAME", conflicts_with = "uris_scheme")]
     hostname: Option<String>,
     /// The namespace of its entities, if it is not http://HOST/entity/
     #[arg(long, value_name = "URI", env = "HEADWATER_CONCEPT_URI")]
@@ -63,15 +63,10 @@ enum OnBad {
 }
 
 impl Dumps {
-    /// The dumps; at least one, and none twice.
+    /// The dumps; at least one.
     pub fn locations(&self) -> Result<Vec<Location>, CliError> {
         if self.dumps.is_empty() {
             return Err(CliError::usage("no input: give the dumps with --dump"));
-        }
-        for (at, dump) in self.dumps.iter().enumerate() {
-            if self.dumps[..at].contains(dump) {
-                return Err(CliError::usage(format!("--dump {dump} is given twice")));
-            }
         }
         self.dumps.iter().map(|dump| Location::parse(dump).map_err(CliError::from)).collect()
     }

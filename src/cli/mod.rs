@@ -89,7 +89,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::RevisionMap(args) => revision_map::run(&args, env, output),
         Command::DumpStart(args) => dump_start::run(&args, env, output),
         Command::Savepoint(args) => savepoint::run(&args, env, output),
-        Command::GenerateDump(args) => generate::run(&args),
+        Command::GenerateDump(args) => generate::run(&args, env),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::bootstrap::{self, Config, From};
 use crate::cli::Output;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Kind};
 use crate::cli::input::{Dumps, Existing};
 use crate::cli::progress::Watcher;
 use crate::compression::Compression;
@@ -84,6 +84,15 @@ impl MapInput {
     /// The input that `text` (a file, a glob, a directory) means.
     pub fn from(&self, text: &str) -> Result<From, CliError> {
         let files = storage::expand(text)?;
+        // Files of a directory, unlike those of a glob, are taken for the whole that Spark marks so.
+        let whole = Location::parse(text)?;
+        if files.iter().all(|file| file.relative_to(&whole).is_some()) && !storage::exists(&whole.join("_SUCCESS"))? {
+            return Err(CliError::new(
+                Kind::Data,
+                format!("{text} has no _SUCCESS: its part files may not be complete"),
+            )
+            .hint("name the files with a glob, such as DIR/part-*, to read them all the same"));
+        }
         let negative = match self.negative_revisions {
             NegativeArg::Reject => Negative::Reject,
             NegativeArg::Deleted => Negative::Deleted,
@@ -123,6 +132,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         on_bad_entity: args.dumps.bad.policy(),
         savepoint_dir: None,
         revision_map: Some(args.map_output.target(&args.output, existing)?),
+        report: None,
         on_existing: existing,
     };
     let watcher = Watcher::start(&env.progress, output.quiet);

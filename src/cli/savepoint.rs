@@ -19,6 +19,11 @@ use crate::wikibase::entity::EntityKind;
 
 /// Inspect, verify or export a savepoint
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  headwater savepoint inspect /srv/state/20260105
+  headwater savepoint verify /srv/state/20260105
+  headwater savepoint export /srv/state/20260105 --output revisions.csv.bz2")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,

@@ -20,10 +20,25 @@ pub fn complete(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, CliError>
     let text = std::fs::read_to_string(file)
         .map_err(|error| CliError::usage(format!("could not read the settings file {file}: {error}")))?;
     let table: Table = text.parse().map_err(|error| CliError::usage(format!("{file} is no settings file: {error}")))?;
-    let added =
-        added(&Cli::command(), &matches, &table).map_err(|wrong| CliError::usage(format!("{file}: {wrong}")))?;
+    let wrong = |wrong| CliError::usage(format!("{file}: {wrong}"));
+    check(&Cli::command(), &table).map_err(wrong)?;
+    let added = added(&Cli::command(), &matches, &table).map_err(wrong)?;
     arguments.extend(added);
     Ok(arguments)
+}
+
+/// Whether every key is a setting, and every table a command, whichever command is run.
+fn check(command: &Command, table: &Table) -> Result<(), String> {
+    for (key, value) in table {
+        match (value, command.find_subcommand(key)) {
+            (Value::Table(inner), Some(command)) => check(command, inner)?,
+            (Value::Table(_), None) => return Err(format!("[{key}] is no command of `{}`", command.get_name())),
+            _ if key == "config" => return Err("a settings file cannot name another".to_owned()),
+            _ if command.get_arguments().any(|known| known.get_long() == Some(key)) => {}
+            _ => return Err(format!("`{key}` is no setting of `{}`", command.get_name())),
+        }
+    }
+    Ok(())
 }
 
 /// The arguments that `table`, and the tables of the chosen subcommands in it, add.
@@ -31,14 +46,10 @@ fn added(command: &Command, matches: &ArgMatches, table: &Table) -> Result<Vec<O
     let mut arguments = Vec::new();
     for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
         let known = command.get_arguments().find(|known| known.get_long() == Some(key));
-        let known = known.ok_or_else(|| format!("`{key}` is no setting of `{}`", command.get_name()))?;
-        let given = matches.value_source(known.get_id().as_str());
+        let given = known.and_then(|known| matches.value_source(known.get_id().as_str()));
         if matches!(given, None | Some(ValueSource::DefaultValue)) {
             push(&mut arguments, key, value)?;
         }
-    }
-    for key in table.iter().filter(|(_, value)| value.is_table()).map(|(key, _)| key) {
-        command.find_subcommand(key).ok_or_else(|| format!("[{key}] is no command of `{}`", command.get_name()))?;
     }
     if let Some((name, matches)) = matches.subcommand()
         && let (Some(Value::Table(table)), Some(command)) = (table.get(name), command.find_subcommand(name))

@@ -1,3 +1,5 @@
+//! Tables written are tables read; files of others and damaged files give rows or errors.
+
 use arrow_array::{Int32Array, LargeStringArray, StringViewArray};
 use bytes::Bytes;
 use proptest::prelude::*;

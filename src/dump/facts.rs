@@ -25,6 +25,8 @@ pub enum Fact {
     Foreign(Box<str>),
     /// Something that should be one of the above and breaks a rule.
     Bad(Box<Broken>),
+    /// The document ends within a statement: it was cut, and what is missing cannot be known.
+    Unfinished(Box<Broken>),
 }
 
 /// A broken rule, without its place.

@@ -54,6 +54,8 @@ pub struct Scanner<'a> {
     prefixes: Prefixes,
     /// The beginning of a statement whose end has not come yet.
     carry: Vec<u8>,
+    /// How long the carry was when it was last found to be incomplete.
+    tried: usize,
     /// Where the scanner stands: the place of byte `read` of the text being read; of the carry, between texts.
     place: Place,
     read: usize,
@@ -78,7 +80,7 @@ impl<'a> Scanner<'a> {
     /// A scanner that stands at the start of a statement, under `prefixes`, `place` bytes and lines into a document.
     pub fn new(scheme: &'a UrisScheme, prefixes: Prefixes, place: Place) -> Self {
         let splits_target = anchors::splits_target(&prefixes);
-        Self { scheme, prefixes, carry: Vec::new(), place, read: 0, recovering: false, splits_target }
+        Self { scheme, prefixes, carry: Vec::new(), tried: 0, place, read: 0, recovering: false, splits_target }
     }
 
     /// The prefixes that hold where the scanner stands.
@@ -116,6 +118,12 @@ impl<'a> Scanner<'a> {
         // Only whole lines are read: a cut within a line may fall into a token, or into a character.
         let (mut lines, tail) = text.split_at(memrchr(b'\n', text).map_or(0, |feed| feed + 1));
         if !self.carry.is_empty() {
+            // A carry that could not be completed is tried again when it has doubled, so that however long a statement is,
+            // it is read over no more often than a few times.
+            if self.carry.len() + lines.len() < 2 * self.tried {
+                self.carry.extend_from_slice(text);
+                return self.refuse_endless(sink);
+            }
             lines = self.complete_carry(lines, sink);
         }
         if self.carry.is_empty() {
@@ -131,21 +139,24 @@ impl<'a> Scanner<'a> {
     fn complete_carry<'t>(&mut self, lines: &'t [u8], sink: &mut dyn FnMut(Found)) -> &'t [u8] {
         let mut more = 0;
         while more < lines.len() {
-            // At least twice as much each time, so that a long statement costs no more than twice its length.
             let next = statement_break(&lines[more..]).map_or(lines.len(), |next| more + next);
-            more = next.max(2 * more).min(lines.len());
+            // After the first try at least as much again as was tried.
+            let enough = if more == 0 { 0 } else { self.carry.len() + 2 * more };
+            more = next.max(enough).min(lines.len());
             more += memchr::memchr(b'\n', &lines[more - 1..]).unwrap_or(0);
             let mut joined = std::mem::take(&mut self.carry);
             let carried = joined.len();
             joined.extend_from_slice(&lines[..more]);
             let read = self.scan(&joined, false, sink);
             if read >= carried {
+                self.tried = 0;
                 return &lines[read - carried..];
             }
             joined.truncate(carried);
             self.carry = joined.split_off(read);
         }
         self.carry.extend_from_slice(lines);
+        self.tried = self.carry.len();
         &[]
     }
 
@@ -156,19 +167,29 @@ impl<'a> Scanner<'a> {
     }
 
     fn refuse_endless(&mut self, sink: &mut dyn FnMut(Found)) {
-        if self.carry.len() > LONGEST_STATEMENT {
-            let rule = format!("a statement has at most {LONGEST_STATEMENT} bytes; perhaps a string is never closed");
-            let carry = std::mem::take(&mut self.carry);
-            self.broken(&carry, 0, &SyntaxError::new(0, rule), sink);
-            self.advance(&carry, carry.len());
-            (self.read, self.recovering) = (0, true);
+        if self.carry.len() <= LONGEST_STATEMENT {
+            return;
         }
+        let mut carry = std::mem::take(&mut self.carry);
+        let lines = memrchr(b'\n', &carry).map_or(0, |feed| feed + 1);
+        let read = self.scan(&carry[..lines], false, sink);
+        if read == 0 {
+            let rule = format!("a statement has at most {LONGEST_STATEMENT} bytes; perhaps a string is never closed");
+            let (broken, place) = self.broken(&carry, 0, &SyntaxError::new(0, rule));
+            sink(Found { fact: Fact::Bad(broken), place });
+            self.place = self.place.after(&carry);
+            self.recovering = true;
+            carry.clear();
+        }
+        self.carry = carry.split_off(read);
+        self.tried = self.carry.len();
     }
 
     /// Reads the complete statements of `text`, which begins where the scanner stands. Returns how far; all of it if it
     /// is the `whole` rest of the document.
     fn scan(&mut self, text: &[u8], whole: bool, sink: &mut dyn FnMut(Found)) -> usize {
         let mut at = 0;
+        let mut way = self.way(text);
         let read = loop {
             if self.recovering {
                 match statement_break(&text[at..]) {
@@ -176,14 +197,16 @@ impl<'a> Scanner<'a> {
                     None => break text.len(),
                 }
             }
-            let way = self.way(&text[at..]);
             match self.scan_one_way(text, &mut at, whole, way, sink) {
-                Ok(true) => {}
+                Ok(true) => way = self.way(&text[at..]),
                 Ok(false) => break at,
                 Err(error) => {
-                    self.broken(text, at, &error, sink);
+                    let (broken, place) = self.broken(text, at, &error);
+                    sink(Found { fact: Fact::Bad(broken), place });
                     self.recovering = true;
                     at = error.offset.clamp(at, text.len());
+                    // Where a rule is broken, lines may end anywhere.
+                    way = if way == Way::Anchored { Way::Lexed } else { way };
                 }
             }
         };
@@ -282,7 +305,8 @@ impl<'a> Scanner<'a> {
             && let Err(error) = statement::rest(text, *at, &mut self.prefixes)
         {
             // No recovery: what looks like statements from here on may stand in a string that was never closed.
-            self.broken(text, *at, &error, sink);
+            let (broken, place) = self.broken(text, *at, &error);
+            sink(Found { fact: Fact::Unfinished(broken), place });
         }
         // A comment that touches the end of the text may go on in what follows.
         if whole || (blank && text.ends_with(b"\n")) {
@@ -311,14 +335,13 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    /// Reports a broken rule in the statement at `at`.
-    fn broken(&self, text: &[u8], at: usize, error: &SyntaxError, sink: &mut dyn FnMut(Found)) {
+    /// The broken rule in the statement at `at`, its subject and its place.
+    fn broken(&self, text: &[u8], at: usize, error: &SyntaxError) -> (Box<Broken>, Place) {
         let start = lexer::skip_blank(text, at).unwrap_or(at);
         let subject = subject_of(&text[start..]);
         let rule = format!("this is no Turtle: {}", error.message);
         let offset = error.offset.clamp(self.read, text.len());
-        let place = self.place.after(&text[self.read..offset]);
-        sink(Found { fact: Fact::Bad(Box::new(Broken { subject, rule })), place });
+        (Box::new(Broken { subject, rule }), self.place.after(&text[self.read..offset]))
     }
 }
 

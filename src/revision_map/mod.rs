@@ -253,6 +253,11 @@ pub fn check_target(target: &Location, options: &WriteOptions) -> Result<(), Rev
     write::survey(target, options).map(drop)
 }
 
+/// Deletes what [`write()`] wrote with these options.
+pub fn delete(target: &Location, options: &WriteOptions) -> Result<(), RevisionMapError> {
+    write::delete(target, options)
+}
+
 /// Writes `state` as a revision map, sorted by entity: into the file `target`, or into part files in the directory
 /// `target` as Spark would name them, with an empty `_SUCCESS` beside them at the end.
 ///

@@ -1,3 +1,5 @@
+//! Maps written are maps read; the fast reader is the exact one; every bad line has its place.
+
 use std::ops::ControlFlow;
 
 use bytes::Bytes;

@@ -79,6 +79,14 @@ pub fn survey(target: &Location, options: &WriteOptions) -> Result<Vec<Entry>, R
     }
 }
 
+pub fn delete(target: &Location, options: &WriteOptions) -> Result<(), RevisionMapError> {
+    if options.partitions.is_none() {
+        return Ok(storage::delete(target)?);
+    }
+    let ours = survey(target, &WriteOptions { overwrite: true, ..*options })?;
+    clear(target, &ours)
+}
+
 /// Deletes old part files. The mark first: what is half deleted must not look complete.
 fn clear(dir: &Location, old: &[Entry]) -> Result<(), RevisionMapError> {
     let (marks, parts): (Vec<_>, Vec<_>) = old.iter().partition(|entry| entry.location.file_name() == SUCCESS);

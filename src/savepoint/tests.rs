@@ -1,3 +1,5 @@
+//! Savepoints written are savepoints read; whatever is changed in one is found.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;

@@ -51,6 +51,9 @@ pub struct Survey {
 
 /// Looks whether a savepoint may be written to the directory; changes nothing.
 pub fn survey(dir: &Location, on_existing: OnExisting) -> Result<Survey, SavepointError> {
+    if storage::exists(dir)? {
+        return Err(StorageError::AlreadyExists { location: dir.clone() }.into());
+    }
     let mut survey = Survey { exists: false, ours: Vec::new() };
     for found in storage::list(dir)? {
         let name = found.location.relative_to(dir).unwrap_or_default();

@@ -79,3 +79,12 @@ fn bad(text: &str, rule: &'static str) -> StorageError {
     };
     StorageError::BadLocation { text: shown, rule }
 }
+
+/// The path with the links in it followed, as far as it exists.
+pub fn resolved(path: &FilePath) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(resolved), ..) => resolved,
+        (Err(_), Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_owned(),
+    }
+}

@@ -151,6 +151,18 @@ impl Location {
         (!parts.is_empty()).then(|| parts.join("/"))
     }
 
+    /// Whether one of the two is the other or lies within it, links in the file system followed.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self.local(), other.local()) {
+            (Some(a), Some(b)) => {
+                let (a, b) = (local::resolved(&a), local::resolved(&b));
+                a.starts_with(&b) || b.starts_with(&a)
+            }
+            (None, None) => self.path.prefix_matches(&other.path) || other.path.prefix_matches(&self.path),
+            _ => false,
+        }
+    }
+
     fn at(&self, dir: &Self, path: Path) -> Self {
         let name = path.as_ref().strip_prefix(dir.path.as_ref()).unwrap_or(path.as_ref()).trim_start_matches('/');
         let text = format!("{}/{name}", dir.text.strip_suffix('/').unwrap_or(&dir.text));

@@ -1,3 +1,5 @@
+//! One contract for every kind of store.
+
 use std::io::Write;
 
 use super::*;

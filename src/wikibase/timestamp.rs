@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
 
 /// A moment, to the millisecond; by default 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,9 +17,12 @@ pub struct Timestamp(DateTime<Utc>);
 pub struct TimestampError;
 
 impl Timestamp {
-    /// Reads an RFC 3339 time, which is what `xsd:dateTime` with a zone looks like in dumps.
+    /// Reads an RFC 3339 time, which is what `xsd:dateTime` with a zone looks like in dumps. What is finer than a
+    /// millisecond is cut off; a year that in UTC has other than four digits is refused, since it could not be read again.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
-        DateTime::parse_from_rfc3339(text).map(|moment| Self(moment.to_utc())).map_err(|_| TimestampError)
+        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| TimestampError)?.to_utc();
+        let is_writable = (0..=9999).contains(&moment.year());
+        is_writable.then(|| Self(moment.trunc_subsecs(3))).ok_or(TimestampError)
     }
 
     /// The moment that many milliseconds after 1970-01-01T00:00:00Z; `None` beyond the year 262,000.
@@ -51,6 +54,9 @@ mod tests {
             ("2020-03-02T23:00:02Z", Some("2020-03-02T23:00:02Z")),
             ("2020-03-03T00:00:02+01:00", Some("2020-03-02T23:00:02Z")),
             ("2020-03-02T23:00:02.250Z", Some("2020-03-02T23:00:02.250Z")),
+            ("2020-03-02T23:00:02.250999999Z", Some("2020-03-02T23:00:02.250Z")),
+            ("9999-12-31T23:59:59-01:00", None),
+            ("0000-01-01T00:00:00+01:00", None),
             ("2020-03-02T23:00:02", None),
             ("2020-03-02", None),
             ("yesterday", None),
@@ -58,6 +64,8 @@ mod tests {
         for (text, expected) in rows {
             let got = Timestamp::parse(text).ok().map(|moment| moment.to_string());
             assert_eq!(got.as_deref(), expected, "{text}");
+            let again = got.as_deref().map(Timestamp::parse);
+            assert_eq!(again.transpose().unwrap(), Timestamp::parse(text).ok(), "{text}");
         }
     }
 }

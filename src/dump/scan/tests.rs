@@ -156,7 +156,9 @@ fn broken_text_is_reported_with_its_place() {
     ];
     for (text, rule, offset, line) in rows {
         let found = scanned(text.as_bytes(), &[]);
-        let Some(Found { fact: Fact::Bad(broken), place }) = found.first() else { panic!("{text}: {found:?}") };
+        let Some(Found { fact: Fact::Bad(broken) | Fact::Unfinished(broken), place }) = found.first() else {
+            panic!("{text}: {found:?}")
+        };
         assert!(broken.rule.contains(rule), "{text}: {}", broken.rule);
         assert!(*offset == 0 || place.offset == *offset, "{text}: {place:?}");
         assert!(*line == 0 || place.line == *line, "{text}: {place:?}");

@@ -1,0 +1,38 @@
+//! Golden transcripts: few, whole, and worth reading.
+
+use crate::harness::{TestEnv, golden};
+use crate::readme;
+
+#[test]
+fn from_two_dumps_to_a_savepoint_and_out_again() {
+    let env = TestEnv::new();
+    let text = env.transcript(&[
+        "bootstrap --dump $SAMPLES/wikidata.ttl.gz --dump $SAMPLES/lexemes.ttl.bz2 --savepoint-dir $DIR/sp \
+         --revision-map $DIR/out.csv --report $DIR/report.json",
+        "savepoint inspect $DIR/sp",
+        "savepoint verify $DIR/sp",
+        "savepoint export $DIR/sp --output $DIR/export.csv",
+        "bootstrap --dump $SAMPLES/items.ttl --savepoint-dir $DIR/sp",
+        "bootstrap --dump $SAMPLES/items.ttl --savepoint-dir $DIR/sp --overwrite --quiet",
+    ]);
+    golden("golden/bootstrap.txt", &text);
+    let expected = readme::maps(&["wikidata.ttl.gz", "lexemes.ttl.bz2"]);
+    assert_eq!(readme::lines(&env.read("out.csv")), expected);
+    assert_eq!(env.read("export.csv"), env.read("out.csv"));
+    let report: serde_json::Value = serde_json::from_str(&env.read("report.json")).expect("the report is JSON");
+    assert_eq!(report["entities"]["total"], expected.len());
+    assert_eq!(report["start_time"], "2024-11-04T23:00:02Z");
+}
+
+#[test]
+fn broken_dumps() {
+    let bad = ["bad-revision.ttl", "bad-entity.ttl", "truncated.ttl", "truncated.ttl.gz", "truncated.ttl.bz2"];
+    let foreign = ["truthy.nt", "commons.ttl", "nothing-here.ttl"];
+    let commands = bad.iter().chain(&foreign);
+    let commands: Vec<_> = commands
+        .map(|file| format!("revision-map --dump $SAMPLES/{file} --output $DIR/out.csv"))
+        .chain(["bootstrap --dump $SAMPLES/bad-revision.ttl --on-bad-entity skip --savepoint-dir $DIR/sp".to_owned()])
+        .collect();
+    let commands: Vec<_> = commands.iter().map(String::as_str).collect();
+    golden("golden/broken-dumps.txt", &TestEnv::new().transcript(&commands));
+}

@@ -1,0 +1,67 @@
+//! Wrong arguments: exit code 2, and a sentence that says which.
+
+use crate::harness::TestEnv;
+
+const TO: &str = "--savepoint-dir $DIR/sp";
+
+/// Arguments after which `--savepoint-dir` follows, and what is said.
+const BOOTSTRAP: &[(&str, &[&str])] = &[
+    ("", &["no input", "--dump", "--revision-map"]),
+    ("--nonsense", &["--nonsense"]),
+    ("--dump $SAMPLES/items.ttl --dump $SAMPLES/items.ttl", &["items.ttl is given twice"]),
+    ("--dump $SAMPLES/items.ttl --hostname wiki.example.org/w", &["wiki.example.org/w", "host name"]),
+    ("--dump $SAMPLES/items.ttl --hostname https://wiki.example.org", &["host name"]),
+    ("--dump $SAMPLES/items.ttl --hostname=", &["host name"]),
+    ("--dump $SAMPLES/items.ttl --concept-uri entity", &["entity"]),
+    ("--dump $SAMPLES/items.ttl --uris-scheme klingon", &["klingon", "wikidata, commons"]),
+    ("--dump $SAMPLES/items.ttl --on-bad-entity maybe", &["maybe", "stop, skip"]),
+    ("--dump $SAMPLES/items.ttl --threads 0", &["--threads"]),
+    ("--dump $SAMPLES/items.ttl --revision-map $DIR/map.txt", &["does not tell the form", "hint: ", "--format"]),
+    ("--dump $SAMPLES/nothing-here.ttl", &["nothing found at $SAMPLES/nothing-here.ttl"]),
+    ("--dump $SAMPLES", &["$SAMPLES is not a regular file"]),
+    ("--dump s3://bucket/items.ttl", &["`s3` are not supported"]),
+    ("--revision-map $SAMPLES/nothing-*.csv", &["nothing-*.csv"]),
+];
+
+/// Other commands.
+const OTHERS: &[(&str, &[&str])] = &[
+    ("", &["Usage: "]),
+    ("nonsense", &["nonsense"]),
+    ("bootstrap --dump $SAMPLES/items.ttl", &["--savepoint-dir"]),
+    ("revision-map --output $DIR/map.csv", &["no input", "--dump"]),
+    ("revision-map --dump $SAMPLES/items.ttl", &["--output"]),
+    ("dump-start", &["no input", "--dump"]),
+    ("dump-start --dump $SAMPLES/nothing-here.ttl", &["nothing found at $SAMPLES/nothing-here.ttl"]),
+    ("savepoint", &["Usage: "]),
+    ("savepoint inspect", &["<DIR>"]),
+    ("generate-dump --output $DIR/x.ttl --documents 0", &["--documents"]),
+    ("completions", &["<SHELL>"]),
+    ("completions cmd.exe", &["cmd.exe"]),
+];
+
+#[test]
+fn wrong_arguments_are_named() {
+    let env = TestEnv::new();
+    let bootstraps = BOOTSTRAP.iter().map(|(arguments, said)| (format!("bootstrap {TO} {arguments}"), *said));
+    let others = OTHERS.iter().map(|(arguments, said)| ((*arguments).to_owned(), *said));
+    let mut wrong = Vec::new();
+    for (arguments, said) in bootstraps.chain(others) {
+        let outcome = env.run(&arguments);
+        if outcome.code != 2 || !said.iter().all(|said| outcome.stderr.contains(said)) {
+            wrong.push(format!("must end with 2 and say {said:?}\n{outcome}"));
+        }
+        let _ = std::fs::remove_dir_all(env.path("sp"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_dump_is_the_same_in_any_spelling() {
+    let dumps = "--dump $SAMPLES/items.ttl --dump $SAMPLES/./items.ttl";
+    TestEnv::new().run(&format!("bootstrap {TO} {dumps}")).expect(2, &["items.ttl is given twice"]);
+}
+
+#[test]
+fn a_wrong_time_is_named() {
+    TestEnv::new().run("generate-dump --output $DIR/x.ttl --start yesterday").expect(2, &["--start", "yesterday"]);
+}

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use headwater::compression::source::WINDOW;
 use headwater::dump::facts::Fact;
-use headwater::dump::scan::{Place, Scanner};
+use headwater::dump::scan::{Manner, Place, Scanner};
 use headwater::generate::profile::{Contents, Prefixes, Profile};
 use headwater::rdf::prefixes;
 use headwater::wikibase::timestamp::Timestamp;
@@ -39,7 +39,8 @@ fn main() {
 
 fn rate(text: &[u8], entities: u64) -> f64 {
     let scheme = UrisScheme::wikidata();
-    let mut scanner = Scanner::new(&scheme, prefixes::Prefixes::default(), Place::default());
+    let mut scanner =
+        Scanner::new(Manner { scheme: &scheme, strict: false }, prefixes::Prefixes::default(), Place::default());
     let mut revisions = 0;
     let mut count =
         |found: headwater::dump::scan::Found| revisions += u64::from(matches!(found.fact, Fact::Revision(..)));

@@ -6,7 +6,7 @@
 #![no_main]
 
 use headwater::dump::facts::{self, Fact};
-use headwater::dump::scan::{Found, Place, Scanner};
+use headwater::dump::scan::{Found, Manner, Place, Scanner};
 use headwater::rdf::prefixes::Prefixes;
 use headwater::rdf::statement::Triple;
 use headwater::wikibase::uris::UrisScheme;
@@ -68,7 +68,7 @@ fn reference(text: &[u8]) -> Result<Vec<Fact>, usize> {
 /// What a scan finds in the text, pushed in pieces of these sizes in turn; 0 is all that is left.
 fn scanned(text: &[u8], sizes: &[u8]) -> Vec<Found> {
     let scheme = UrisScheme::wikidata();
-    let mut scanner = Scanner::new(&scheme, Prefixes::default(), Place::default());
+    let mut scanner = Scanner::new(Manner { scheme: &scheme, strict: false }, Prefixes::default(), Place::default());
     let (mut found, mut rest, mut sizes) = (Vec::new(), text, sizes.iter().cycle());
     while !rest.is_empty() {
         let size = sizes.next().map_or(0, |size| usize::from(*size));

@@ -12,13 +12,12 @@ use crate::compression::source::Source;
 use crate::dump::facts::{Broken, Fact};
 use crate::dump::headers::Headers;
 use crate::dump::read::{self, ReadError};
-use crate::dump::scan::{Found, Place};
+use crate::dump::scan::{Found, Manner, Place};
 use crate::env::Env;
 use crate::revision_map::{self, BadLine, Negative, OnBadLine, ReadOptions, ReadStats};
 use crate::savepoint::manifest::Input;
 use crate::state::{Raised, StateTable};
 use crate::storage::{Blob, Location, StorageError};
-use crate::wikibase::uris::UrisScheme;
 
 /// How many skipped entities are listed; the others are only counted.
 pub const LISTED: usize = 1000;
@@ -99,7 +98,7 @@ impl Gathered {
 /// Reads all dumps, one after the other, each on every core.
 pub fn dumps(
     dumps: &[Location],
-    scheme: &UrisScheme,
+    manner: Manner<'_>,
     on_bad_entity: OnBadEntity,
     env: &Env,
 ) -> Result<Gathered, BootstrapError> {
@@ -108,7 +107,7 @@ pub fn dumps(
     let mut gathered = Gathered::default();
     for source in sources {
         let source = source.counting(Arc::clone(&env.progress.bytes));
-        let file = dump(&source, scheme, on_bad_entity, env, &mut gathered)?;
+        let file = dump(&source, manner, on_bad_entity, env, &mut gathered)?;
         gathered.files.push(file);
     }
     Ok(gathered)
@@ -116,7 +115,7 @@ pub fn dumps(
 
 fn dump(
     source: &Source,
-    scheme: &UrisScheme,
+    manner: Manner<'_>,
     on_bad_entity: OnBadEntity,
     env: &Env,
     gathered: &mut Gathered,
@@ -125,7 +124,7 @@ fn dump(
     gathered.inputs.push(Input { location: name.clone(), size: bytes });
     let mut file = FileFacts { name, form, bytes, headers: Some(Headers::default()), ..FileFacts::default() };
     let mut bad = None;
-    let summary = read::read(source, scheme, &env.stop, &mut |found| {
+    let summary = read::read(source, manner, &env.stop, &mut |found| {
         bad = take(found, source.location(), &mut file, on_bad_entity, env, gathered);
         if bad.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

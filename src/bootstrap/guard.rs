@@ -51,8 +51,8 @@ pub fn refuse(gathered: &Gathered, entity_data: &str) -> Result<(), Refusal> {
     }
 }
 
-/// What looks wrong without being surely so. `wikidata`: the chosen wiki is Wikidata, whose lexemes are a dump of their own.
-pub fn warnings(gathered: &Gathered, wikidata: bool) -> Vec<String> {
+/// What looks wrong at the time `now` without being surely so. `wikidata`: the chosen wiki is Wikidata, whose lexemes are a dump of their own.
+pub fn warnings(gathered: &Gathered, wikidata: bool, now: Timestamp) -> Vec<String> {
     let mut warnings = Vec::new();
     let dumps = gathered.files.iter().any(|file| file.headers.is_some());
     if wikidata && dumps && gathered.table.count(EntityKind::Lexeme).created == 0 {
@@ -60,6 +60,9 @@ pub fn warnings(gathered: &Gathered, wikidata: bool) -> Vec<String> {
             "no lexemes: they come in a dump of their own (wikidata-…-lexemes-BETA); give it as another --dump"
                 .to_owned(),
         );
+    }
+    if let Some(newest) = gathered.headers().newest().filter(|newest| *newest > now) {
+        warnings.push(format!("a dump header says {newest}, which is yet to come: is the clock right, here or there?"));
     }
     warnings.extend(gathered.files.iter().flat_map(|file| about(file, newest_start(gathered))));
     if gathered.skipped_count > 0 {

@@ -15,6 +15,7 @@ use crate::bootstrap::gather::{Gathered, Skipped};
 use crate::bootstrap::guard::Refusal;
 use crate::bootstrap::report::{Report, Timing};
 use crate::compression::source::DecodeError;
+use crate::dump::scan::Manner;
 use crate::env::Env;
 use crate::revision_map::{self, Negative, RevisionMapError, WriteOptions};
 use crate::savepoint::manifest::{DumpStarts, Provenance};
@@ -62,6 +63,8 @@ pub struct Config {
     pub wiki: Wiki,
     /// The input.
     pub from: From,
+    /// Whether to read every statement of the dumps.
+    pub strict: bool,
     /// What to do with what breaks a rule.
     pub on_bad_entity: OnBadEntity,
     /// The directory of the savepoint to write, if one is wanted.
@@ -171,9 +174,13 @@ fn refuse_existing(config: &Config) -> Result<(), BootstrapError> {
     Ok(())
 }
 
+fn manner(config: &Config) -> Manner<'_> {
+    Manner { scheme: &config.wiki.scheme, strict: config.strict }
+}
+
 fn gather(config: &Config, env: &Env) -> Result<Gathered, BootstrapError> {
     match &config.from {
-        From::Dumps(dumps) => gather::dumps(dumps, &config.wiki.scheme, config.on_bad_entity, env),
+        From::Dumps(dumps) => gather::dumps(dumps, manner(config), config.on_bad_entity, env),
         From::RevisionMap { files, negative } => gather::revision_map(files, *negative, config.on_bad_entity, env),
     }
 }

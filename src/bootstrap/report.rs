@@ -154,7 +154,7 @@ impl Report {
             duplicates: gathered.duplicates,
             skipped_count: gathered.skipped_count,
             skipped: gathered.skipped.iter().map(SkippedReport::of).collect(),
-            warnings: guard::warnings(gathered, config.wiki.wikidata),
+            warnings: guard::warnings(gathered, config.wiki.wikidata, timing.written),
             next_command: config
                 .savepoint_dir
                 .as_ref()

@@ -71,6 +71,7 @@ fn config(args: &Args) -> Result<Config, CliError> {
     Ok(Config {
         wiki: args.dumps.wiki.wiki()?,
         from,
+        strict: args.dumps.strict,
         on_bad_entity: args.dumps.bad.policy(),
         savepoint_dir: Some(Location::parse(&args.savepoint_dir)?),
         revision_map,

@@ -10,6 +10,7 @@ use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::input::Dumps;
 use crate::cli::progress::Watcher;
+use crate::dump::scan::Manner;
 use crate::env::Env;
 
 /// Print when dumps were begun: the oldest date of all their headers
@@ -42,7 +43,13 @@ struct DumpStart {
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let (locations, wiki) = (args.dumps.locations()?, args.dumps.wiki.wiki()?);
     let watcher = Watcher::start(&env.progress, output.quiet);
-    let headers = gather::dumps(&locations, &wiki.scheme, args.dumps.bad.policy(), env)?.headers();
+    let headers = gather::dumps(
+        &locations,
+        Manner { scheme: &wiki.scheme, strict: args.dumps.strict },
+        args.dumps.bad.policy(),
+        env,
+    )?
+    .headers();
     drop(watcher);
     let Some(oldest) = headers.oldest() else {
         let found = format!("no start time: {} dump headers, none with a date", headers.count);

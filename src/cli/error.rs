@@ -132,6 +132,9 @@ impl From<StorageError> for CliError {
             StorageError::Unavailable { .. } => (Kind::Unavailable, None),
             StorageError::TooShort { .. } => (Kind::Data, Some("did it change while it was being read?")),
             StorageError::AlreadyExists { .. } => (Kind::Usage, Some("choose another place, or pass --overwrite")),
+            StorageError::InUse { .. } => {
+                (Kind::Unavailable, Some("wait for it to end; the claim ends with the process"))
+            }
             StorageError::NotAFile { .. } => {
                 (Kind::Usage, Some("pipes and devices cannot be read in parts; give a file"))
             }

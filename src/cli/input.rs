@@ -16,6 +16,9 @@ pub struct Dumps {
     pub dumps: Vec<String>,
     #[command(flatten)]
     pub wiki: WikiArgs,
+    /// Read every statement, not only those that matter here, so that no broken one goes unseen (several times slower)
+    #[arg(long, env = "HEADWATER_STRICT")]
+    pub strict: bool,
     #[command(flatten)]
     pub bad: BadEntity,
 }

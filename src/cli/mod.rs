@@ -47,8 +47,8 @@ struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "HEADWATER_CONFIG")]
     config: Option<String>,
     /// Work on this many threads [default: one a core]
-    #[arg(long, global = true, value_name = "N", env = "HEADWATER_THREADS")]
-    threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, global = true, value_name = "N", env = "HEADWATER_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     #[command(subcommand)]
     command: Command,
 }

@@ -1,6 +1,6 @@
 //! How far a run is: a bar on a terminal, a line every 10 seconds elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -66,7 +66,9 @@ fn lines(progress: &Progress, done: &AtomicBool) {
         std::thread::park_timeout(next.saturating_sub(start.elapsed()));
         if start.elapsed() >= next {
             next += LINE;
-            eprintln!("{}", line(&Snapshot::of(progress), start.elapsed().as_secs_f64()));
+            let line = line(&Snapshot::of(progress), start.elapsed().as_secs_f64());
+            // If stderr is gone, there is nobody to read it.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 }

@@ -129,6 +129,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let config = Config {
         wiki: args.dumps.wiki.wiki()?,
         from: From::Dumps(args.dumps.locations()?),
+        strict: args.dumps.strict,
         on_bad_entity: args.dumps.bad.policy(),
         savepoint_dir: None,
         revision_map: Some(args.map_output.target(&args.output, existing)?),

@@ -1,7 +1,6 @@
 //! The real surroundings: clock, signals, threads, and the last word on panics.
 
 use std::io::Write;
-use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,9 +51,12 @@ fn now() -> Timestamp {
 }
 
 /// Limits the workers to that many threads.
-pub fn use_threads(threads: Option<NonZeroUsize>) -> Result<(), CliError> {
+pub fn use_threads(threads: Option<u16>) -> Result<(), CliError> {
     let Some(threads) = threads else { return Ok(()) };
-    rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global().map_err(|error| CliError::bug(&error))
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(threads))
+        .build_global()
+        .map_err(|error| CliError::bug(&error))
 }
 
 /// Prints on stdout. A reader that went away (`| head`) is no error.

@@ -12,9 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::compression::source::{DecodeError, Seam, Source};
-use crate::dump::scan::{Found, Place, Scanner, statement_break};
+use crate::dump::scan::{Found, Manner, Place, Scanner, statement_break};
 use crate::rdf::prefixes::Prefixes;
-use crate::wikibase::uris::UrisScheme;
 
 /// Findings sent at once.
 const BATCH: usize = 4096;
@@ -47,17 +46,17 @@ pub enum ReadError {
 pub type Sink<'s> = &'s mut dyn FnMut(Found) -> ControlFlow<()>;
 
 /// Reads the file and gives what it finds to `sink`, in document order, until `stop` is set.
-pub fn read(source: &Source, scheme: &UrisScheme, stop: &AtomicBool, sink: Sink<'_>) -> Result<Summary, ReadError> {
-    let guess = first_prefixes(source, scheme);
+pub fn read(source: &Source, manner: Manner<'_>, stop: &AtomicBool, sink: Sink<'_>) -> Result<Summary, ReadError> {
+    let guess = first_prefixes(source, manner);
     rayon::in_place_scope_fifo(|scope| {
-        let mut reader = Reader::new(source, scheme, &guess, stop);
+        let mut reader = Reader::new(source, manner, &guess, stop);
         let mut ranges = source.ranges();
         let mut ahead = VecDeque::new();
         loop {
             while ahead.len() <= rayon::current_num_threads() {
                 let Some(range) = ranges.find(|range| !reader.expected.reaches(range.end)) else { break };
                 let (sender, receiver) = sync_channel(AHEAD);
-                let worker = Worker { source, scheme, stop, guess: &guess, range: range.clone(), sender };
+                let worker = Worker { source, manner, stop, guess: &guess, range: range.clone(), sender };
                 scope.spawn_fifo(move |_| worker.run());
                 ahead.push_back((range, receiver));
             }
@@ -71,8 +70,8 @@ pub fn read(source: &Source, scheme: &UrisScheme, stop: &AtomicBool, sink: Sink<
 }
 
 /// The prefixes that hold after the first window of text: in every dump known, those that hold in all of it.
-fn first_prefixes(source: &Source, scheme: &UrisScheme) -> Prefixes {
-    let mut scanner = Scanner::new(scheme, Prefixes::default(), Place::default());
+fn first_prefixes(source: &Source, manner: Manner<'_>) -> Prefixes {
+    let mut scanner = Scanner::new(manner, Prefixes::default(), Place::default());
     let mut first = |text: &[u8]| {
         scanner.push(text, &mut |_| ());
         ControlFlow::Break(())
@@ -106,7 +105,7 @@ struct End {
 /// Reads one part on its guesses.
 struct Worker<'a> {
     source: &'a Source,
-    scheme: &'a UrisScheme,
+    manner: Manner<'a>,
     stop: &'a AtomicBool,
     guess: &'a Prefixes,
     range: Range<u64>,
@@ -128,7 +127,7 @@ impl Worker<'_> {
     fn part(&self, from: Seam) {
         let at_start = from == Seam::START;
         let prefixes = if at_start { Prefixes::default() } else { self.guess.clone() };
-        let mut scanner = Scanner::new(self.scheme, prefixes, Place::default());
+        let mut scanner = Scanner::new(self.manner, prefixes, Place::default());
         let mut head = (!at_start).then(Vec::new);
         let mut batch = Vec::new();
         if at_start && self.send(Message::Head(Vec::new())).is_break() {
@@ -185,8 +184,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(source: &'a Source, scheme: &'a UrisScheme, guess: &'a Prefixes, stop: &'a AtomicBool) -> Self {
-        let scanner = Scanner::new(scheme, Prefixes::default(), Place::default());
+    fn new(source: &'a Source, manner: Manner<'a>, guess: &'a Prefixes, stop: &'a AtomicBool) -> Self {
+        let scanner = Scanner::new(manner, Prefixes::default(), Place::default());
         Self { source, guess, stop, scanner, expected: Seam::START, reread: 0 }
     }
 

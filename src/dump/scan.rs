@@ -7,7 +7,7 @@
 
 use memchr::{memchr_iter, memmem, memrchr};
 
-use crate::dump::anchors::{self, Anchor};
+use crate::dump::anchors::{self, Anchor, Look};
 use crate::dump::facts::{self, Broken, Fact};
 use crate::rdf::SyntaxError;
 use crate::rdf::lexer::{self, Kind};
@@ -48,9 +48,18 @@ impl Place {
 /// IRI that was never closed.
 pub const LONGEST_STATEMENT: usize = 64 << 20;
 
+/// How a dump is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner<'a> {
+    /// The wiki whose entities are looked for.
+    pub scheme: &'a UrisScheme,
+    /// Whether every statement is read, not only those with an anchor, so that no broken one goes unseen.
+    pub strict: bool,
+}
+
 /// Reads one document, or a part of one, piece by piece.
 pub struct Scanner<'a> {
-    scheme: &'a UrisScheme,
+    manner: Manner<'a>,
     prefixes: Prefixes,
     /// The beginning of a statement whose end has not come yet.
     carry: Vec<u8>,
@@ -78,9 +87,9 @@ enum Way {
 
 impl<'a> Scanner<'a> {
     /// A scanner that stands at the start of a statement, under `prefixes`, `place` bytes and lines into a document.
-    pub fn new(scheme: &'a UrisScheme, prefixes: Prefixes, place: Place) -> Self {
+    pub fn new(manner: Manner<'a>, prefixes: Prefixes, place: Place) -> Self {
         let splits_target = anchors::splits_target(&prefixes);
-        Self { scheme, prefixes, carry: Vec::new(), tried: 0, place, read: 0, recovering: false, splits_target }
+        Self { manner, prefixes, carry: Vec::new(), tried: 0, place, read: 0, recovering: false, splits_target }
     }
 
     /// The prefixes that hold where the scanner stands.
@@ -105,7 +114,7 @@ impl<'a> Scanner<'a> {
 
     /// Goes on from where another scanner ended that began where this one stands.
     pub fn resume(&mut self, prefixes: Prefixes, carry: Vec<u8>, recovering: bool, place: Place) {
-        *self = Self { carry, recovering, ..Self::new(self.scheme, prefixes, place) };
+        *self = Self { carry, recovering, ..Self::new(self.manner, prefixes, place) };
     }
 
     /// Whether the scanner is looking for a place to begin again after an error.
@@ -222,12 +231,11 @@ impl<'a> Scanner<'a> {
     }
 
     fn way(&self, text: &[u8]) -> Way {
-        if self.splits_target || simdutf8::basic::from_utf8(text).is_err() {
-            Way::Parsed
-        } else if anchors::is_regular(text) {
-            Way::Anchored
-        } else {
-            Way::Lexed
+        match anchors::look(text) {
+            _ if self.splits_target || self.manner.strict => Way::Parsed,
+            Look::Binary => Way::Parsed,
+            Look::Regular => Way::Anchored,
+            Look::Irregular => Way::Lexed,
         }
     }
 
@@ -324,7 +332,7 @@ impl<'a> Scanner<'a> {
     ) -> Result<bool, SyntaxError> {
         let start = lexer::skip_blank(text, *at).unwrap_or(*at);
         let place = self.place.after(&text[self.read..start]);
-        let mut listener = Facts { scheme: self.scheme, place, sink };
+        let mut listener = Facts { scheme: self.manner.scheme, place, sink };
         let read = if self.splits_target { statement::any_statement } else { statement::statement };
         let read = read(text, start, whole, &mut self.prefixes, &mut listener)?;
         let Some(Read { end, directive }) = read else { return Ok(false) };

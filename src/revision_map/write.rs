@@ -41,6 +41,7 @@ pub fn write(
     let Some(partitions) = options.partitions else {
         return write_file(target, &state.slices(CHUNK), options, cancelled);
     };
+    let _claim = storage::claim(target)?;
     clear(target, &old)?;
     let partitions = partitions.max(1) as usize;
     let slices = state.slices((state.len() as usize / partitions).clamp(1, CHUNK));
@@ -91,7 +92,7 @@ pub fn delete(target: &Location, options: &WriteOptions) -> Result<(), RevisionM
 fn clear(dir: &Location, old: &[Entry]) -> Result<(), RevisionMapError> {
     let (marks, parts): (Vec<_>, Vec<_>) = old.iter().partition(|entry| entry.location.file_name() == SUCCESS);
     marks.into_iter().chain(parts).try_for_each(|entry| storage::delete(&entry.location))?;
-    storage::delete_unpublished(dir)?;
+    storage::delete_unpublished(dir, |name| name.starts_with(PART))?;
     Ok(())
 }
 

@@ -251,3 +251,16 @@ fn manifests_that_lie() {
     let miscounted = forged("\"created\": 2,\n      \"deleted\": 0", "\"created\": 1,\n      \"deleted\": 1").unwrap();
     assert_eq!(miscounted.count(EntityKind::Item), KindCount { created: 1, deleted: 1 });
 }
+
+/// Of two writers at once one is refused and changes nothing.
+#[test]
+fn one_writer_at_a_time() {
+    let room = tempfile::tempdir().unwrap();
+    let dir = Location::parse(room.path().join("savepoint").to_str().unwrap()).unwrap();
+    let claim = storage::claim(&dir).unwrap();
+    let refused = write(&dir, &StateTable::default(), &provenance(), OnExisting::Overwrite, &|| false);
+    assert!(matches!(refused, Err(SavepointError::Storage(StorageError::InUse { .. }))), "{refused:?}");
+    assert!(storage::list(&dir).unwrap().is_empty());
+    drop(claim);
+    write(&dir, &StateTable::default(), &provenance(), OnExisting::Overwrite, &|| false).unwrap();
+}

@@ -30,6 +30,7 @@ pub fn write(
     on_existing: OnExisting,
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Written, SavepointError> {
+    let _claim = storage::claim(dir)?;
     clear(dir, on_existing)?;
     let parts = parts(state);
     let written: Result<Vec<_>, _> = parts.par_iter().map(|part| write_part(dir, part, cancelled)).collect();
@@ -80,7 +81,7 @@ fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> 
         storage::delete(&paths.metadata())?;
     }
     ours.iter().try_for_each(storage::delete)?;
-    storage::delete_unpublished(&paths.state())?;
+    storage::delete_unpublished(&paths.state(), |name| PartName::parse(&format!("state/{name}")).is_some())?;
     Ok(())
 }
 

@@ -35,8 +35,8 @@ pub fn path_of_url(text: &str) -> Result<Path, StorageError> {
     usable(text, Path::from_absolute_path(path).map_err(|_| bad(text, RULE))?)
 }
 
-/// Deletes the files in `dir` that have the store's names for what is not published yet.
-pub fn delete_unpublished(dir: &FilePath) -> io::Result<()> {
+/// Deletes the files in `dir` that have the store's names for what is not published yet of `ours`.
+pub fn delete_unpublished(dir: &FilePath, ours: fn(&str) -> bool) -> io::Result<()> {
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
@@ -44,8 +44,12 @@ pub fn delete_unpublished(dir: &FilePath) -> io::Result<()> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.rsplit_once('#')).map_or("", |(_, number)| number);
-        if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) && entry.file_type()?.is_file() {
+        let Some((name, number)) = name.to_str().and_then(|name| name.rsplit_once('#')) else { continue };
+        if ours(name)
+            && !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && entry.file_type()?.is_file()
+        {
             std::fs::remove_file(entry.path())?;
         }
     }

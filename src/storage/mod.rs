@@ -15,7 +15,7 @@ mod writer;
 
 use std::error::Error;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -72,6 +72,12 @@ pub enum StorageError {
     #[error("{location} already exists")]
     AlreadyExists {
         /// Where.
+        location: Location,
+    },
+    /// Another process is writing there.
+    #[error("another process is writing to {location}")]
+    InUse {
+        /// The directory.
         location: Location,
     },
     /// A directory, a pipe or a device is where a file is needed.
@@ -275,9 +281,7 @@ impl Writer {
     ///
     /// Errors: `NotAFile` where a directory is; `Unavailable`.
     pub fn create(location: &Location) -> Result<Self, StorageError> {
-        if location.local().is_some_and(|path| path.is_dir()) {
-            return Err(StorageError::NotAFile { location: location.clone() });
-        }
+        refuse_special(location)?;
         Ok(Self { location: location.clone(), upload: writer::Upload::begin(location)? })
     }
 
@@ -338,6 +342,7 @@ pub fn exists(location: &Location) -> Result<bool, StorageError> {
 
 /// Stores `bytes` at `location` at once, replacing what is there.
 pub fn put(location: &Location, bytes: Bytes) -> Result<(), StorageError> {
+    refuse_special(location)?;
     let put = location.objects().put(&location.path, bytes.into());
     wait(location, "write", put).map(drop)
 }
@@ -357,11 +362,30 @@ pub fn delete(location: &Location) -> Result<(), StorageError> {
     wait(location, "delete", location.objects().delete(&location.path))
 }
 
-/// Deletes what killed writers left unpublished right inside the directory `dir`. Nobody may be writing there.
-pub fn delete_unpublished(dir: &Location) -> Result<(), StorageError> {
+/// Deletes what killed writers left unpublished of files of `ours` right inside the directory `dir`. Nobody may be writing
+/// there.
+pub fn delete_unpublished(dir: &Location, ours: fn(&str) -> bool) -> Result<(), StorageError> {
     match dir.local() {
-        Some(path) => local::delete_unpublished(&path).map_err(|error| failed_io(dir, "clean up", error)),
+        Some(path) => local::delete_unpublished(&path, ours).map_err(|error| failed_io(dir, "clean up", error)),
         None => Ok(()),
+    }
+}
+
+/// The sole right to write to a directory, held until dropped, even by being killed.
+pub struct Claim {
+    _locked: Option<File>,
+}
+
+/// Makes the directory `dir` if need be and claims it. Errors: `InUse`. Stores in memory have one process and no claims.
+pub fn claim(dir: &Location) -> Result<Claim, StorageError> {
+    let Some(path) = dir.local() else { return Ok(Claim { _locked: None }) };
+    let failed = |error| failed_io(dir, "make", error);
+    std::fs::create_dir_all(&path).map_err(failed)?;
+    let opened = File::open(&path).map_err(failed)?;
+    match opened.try_lock() {
+        Ok(()) => Ok(Claim { _locked: Some(opened) }),
+        Err(TryLockError::WouldBlock) => Err(StorageError::InUse { location: dir.clone() }),
+        Err(TryLockError::Error(error)) => Err(failed_io(dir, "lock", error)),
     }
 }
 
@@ -369,6 +393,15 @@ pub fn delete_unpublished(dir: &Location) -> Result<(), StorageError> {
 fn children(dir: &Location) -> Result<Vec<Location>, StorageError> {
     let found = wait(dir, "list", dir.objects().list_with_delimiter(Some(&dir.path)))?;
     Ok(found.objects.into_iter().map(|meta| dir.at(dir, meta.location)).collect())
+}
+
+/// A directory, a pipe or a device would be replaced by a file, not written to.
+fn refuse_special(location: &Location) -> Result<(), StorageError> {
+    let special = |path: PathBuf| path.metadata().is_ok_and(|found| !found.is_file());
+    match location.local().is_some_and(special) {
+        true => Err(StorageError::NotAFile { location: location.clone() }),
+        false => Ok(()),
+    }
 }
 
 /// The scheme of a URL: letters before `://`, or `file:`. A path has none.

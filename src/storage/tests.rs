@@ -191,8 +191,8 @@ fn leftovers_of_killed_writers_go() {
         std::fs::write(dir.path().join(name), "x").unwrap();
     }
     let location = Location::parse(dir.path().to_str().unwrap()).unwrap();
-    delete_unpublished(&location).unwrap();
-    delete_unpublished(&location.join("none")).unwrap();
+    delete_unpublished(&location, |_| true).unwrap();
+    delete_unpublished(&location.join("none"), |_| true).unwrap();
     let mut left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["#", "a", "c#x"]);

@@ -95,7 +95,10 @@ impl EntityId {
         if digits.first().is_none_or(|first| !(b'1'..=b'9').contains(first)) {
             return Err(EntityIdError::Number);
         }
-        let number = decimal(digits).ok_or(EntityIdError::Number)?;
+        if !digits.iter().all(u8::is_ascii_digit) {
+            return Err(EntityIdError::Number);
+        }
+        let number = decimal(digits).ok_or(EntityIdError::TooLarge)?;
         let number = u32::try_from(number).map_err(|_| EntityIdError::TooLarge)?;
         Self::new(kind, number).ok_or(EntityIdError::TooLarge)
     }
@@ -200,7 +203,7 @@ mod tests {
             ("Q2147483647", Ok(('Q', 2_147_483_647))),
             ("Q2147483648", Err(EntityIdError::TooLarge)),
             ("Q9999999999999999999", Err(EntityIdError::TooLarge)),
-            ("Q99999999999999999999", Err(EntityIdError::Number)),
+            ("Q99999999999999999999", Err(EntityIdError::TooLarge)),
             ("Q0", Err(EntityIdError::Number)),
             ("Q042", Err(EntityIdError::Number)),
             ("Q", Err(EntityIdError::Number)),

@@ -145,7 +145,9 @@ pub fn shared() -> PathBuf {
 /// The names of all samples.
 pub fn sample_names() -> Vec<String> {
     let entries = fs::read_dir(samples()).expect("the samples are there");
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("the room can be listed").file_name().into_string().expect("names are UTF-8"))
+        .collect();
     names.retain(|name| name != "README.md");
     names.sort();
     names

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::storage::{self, Location};
+use crate::wikibase::uris::UrisScheme;
 
 const PREFIXES: &str = "@prefix schema: <http://schema.org/> .\n@prefix wd: <http://www.wikidata.org/entity/> .\n\
     @prefix data: <https://www.wikidata.org/wiki/Special:EntityData/> .\n@prefix wikibase: <http://wikiba.se/ontology#> .\n";
@@ -37,16 +38,17 @@ fn source(bytes: Vec<u8>, part: u64) -> Source {
 
 fn found(source: &Source) -> (Vec<Found>, Result<Summary, ReadError>) {
     let mut found = Vec::new();
-    let summary = read(source, &UrisScheme::wikidata(), &AtomicBool::new(false), &mut |fact| {
-        found.push(fact);
-        ControlFlow::Continue(())
-    });
+    let summary =
+        read(source, Manner { scheme: &UrisScheme::wikidata(), strict: false }, &AtomicBool::new(false), &mut |fact| {
+            found.push(fact);
+            ControlFlow::Continue(())
+        });
     (found, summary)
 }
 
 fn expected(text: &str) -> (Vec<Found>, Place) {
     let scheme = UrisScheme::wikidata();
-    let mut scanner = Scanner::new(&scheme, Prefixes::default(), Place::default());
+    let mut scanner = Scanner::new(Manner { scheme: &scheme, strict: false }, Prefixes::default(), Place::default());
     let mut found = Vec::new();
     scanner.push(text.as_bytes(), &mut |fact| found.push(fact));
     scanner.finish(&mut |fact| found.push(fact));
@@ -107,8 +109,11 @@ fn a_dump_as_dumps_are_is_read_once() {
 #[test]
 fn stopping_is_heeded() {
     let text: String = PREFIXES.to_owned() + &"wd:Q1 wd:P1 wd:Q2 .\n".repeat(10_000);
-    let stopped = read(&source(text.into_bytes(), 5000), &UrisScheme::wikidata(), &AtomicBool::new(true), &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let stopped = read(
+        &source(text.into_bytes(), 5000),
+        Manner { scheme: &UrisScheme::wikidata(), strict: false },
+        &AtomicBool::new(true),
+        &mut |_| ControlFlow::Continue(()),
+    );
     assert!(matches!(stopped, Err(ReadError::BrokenOff)));
 }

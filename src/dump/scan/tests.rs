@@ -20,7 +20,7 @@ fn reference(text: &[u8]) -> Option<Vec<Fact>> {
 /// The facts that a scan finds in the text, pushed in pieces of these sizes in turn.
 fn scanned(text: &[u8], sizes: &[usize]) -> Vec<Found> {
     let scheme = UrisScheme::wikidata();
-    let mut scanner = Scanner::new(&scheme, Prefixes::default(), Place::default());
+    let mut scanner = Scanner::new(Manner { scheme: &scheme, strict: false }, Prefixes::default(), Place::default());
     let mut found = Vec::new();
     let mut sizes = sizes.iter().cycle();
     let mut rest = text;
@@ -162,5 +162,23 @@ fn broken_text_is_reported_with_its_place() {
         assert!(broken.rule.contains(rule), "{text}: {}", broken.rule);
         assert!(*offset == 0 || place.offset == *offset, "{text}: {place:?}");
         assert!(*line == 0 || place.line == *line, "{text}: {place:?}");
+    }
+}
+
+/// Statements that state nothing here are judged only when asked; a hole in a file is seen either way.
+#[test]
+fn what_is_broken_elsewhere_is_seen_when_strict() {
+    let rows =
+        [("wd:a wd:b .\n", false, true), ("wd:a wd:b \0\0\0 .\n", true, true), ("wd:a wd:b wd:c .\n", false, false)];
+    for (statement, seen, seen_strictly) in rows {
+        let text = format!("@prefix wd: <http://www.wikidata.org/entity/> .\n{statement}wd:d wd:e wd:f .\n");
+        for (strict, expected) in [(false, seen), (true, seen_strictly)] {
+            let scheme = UrisScheme::wikidata();
+            let mut scanner = Scanner::new(Manner { scheme: &scheme, strict }, Prefixes::default(), Place::default());
+            let mut found = Vec::new();
+            scanner.push(text.as_bytes(), &mut |fact| found.push(fact));
+            scanner.finish(&mut |fact| found.push(fact));
+            assert_eq!(!found.is_empty(), expected, "{statement:?}, strict: {strict}");
+        }
     }
 }

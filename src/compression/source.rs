@@ -16,7 +16,7 @@ use crate::compression::{Compression, bzip2, gzip, zstd};
 use crate::storage::{Blob, Location, StorageError};
 
 /// Bytes of text given at once, at most; small enough to stay in a core's own cache while it is read.
-pub const WINDOW: usize = 256 << 10;
+pub const WINDOW: usize = 128 << 10;
 
 /// Compressed bytes that make a part worth a worker of its own.
 fn part(compression: Compression) -> u64 {

@@ -130,7 +130,7 @@ pub fn run(config: &Config, env: &Env) -> Result<Report, BootstrapError> {
     Ok(report)
 }
 
-/// What [`publish`] wrote.
+/// What a run wrote.
 #[derive(Debug, Default)]
 pub struct Published {
     /// The savepoint's bytes and files.

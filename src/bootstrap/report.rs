@@ -288,8 +288,8 @@ impl Report {
             (Some(start), Some(newest)) => {
                 writeln!(
                     f,
-                    "start time  {start} (oldest of {} dump headers; the newest says {newest})",
-                    grouped(*count)
+                    "start time  {start} (oldest of {}; the newest says {newest})",
+                    counted(*count, "dump header")
                 )
             }
             _ if self.read_dumps() => {
@@ -326,7 +326,7 @@ impl Report {
     fn write_output(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (what, output) in [("savepoint ", &self.savepoint), ("map       ", &self.revision_map)] {
             if let Some(OutputReport { location, files, bytes }) = output {
-                writeln!(f, "{what}  {location}: {files} files, {}", size(*bytes))?;
+                writeln!(f, "{what}  {location}: {}, {}", counted(*files, "file"), size(*bytes))?;
             }
         }
         writeln!(f, "            written in {:.1} s", self.write_seconds)
@@ -338,6 +338,11 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
+}
+
+/// `1 file`, `2 files`.
+pub fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// `1.5 GB`, in powers of 1,000.

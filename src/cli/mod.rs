@@ -1,6 +1,6 @@
 //! The command line: words -> a configuration -> a flow -> words.
 //!
-//! Promise: results go to stdout, everything for people to stderr; one exit code (see [`error::Kind`]).
+//! Promise: results go to stdout, everything for people to stderr; one exit code (see `error::Kind`).
 //! In -> out: arguments, environment and settings file -> a flow's `Config`; its outcome -> text or JSON.
 //! Invariant: only this module knows clap, the terminal and the clock.
 

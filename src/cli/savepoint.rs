@@ -5,7 +5,7 @@ use std::fmt;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::bootstrap::report::{grouped, size};
+use crate::bootstrap::report::{counted, grouped, size};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::input::Existing;
@@ -209,7 +209,7 @@ impl fmt::Display for Overview {
 impl fmt::Display for Export {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (entities, size) = (grouped(self.entities), size(self.bytes));
-        writeln!(f, "exported    {entities} entities to {}: {} files, {size}", self.location, self.files)?;
+        writeln!(f, "exported    {entities} entities to {}: {}, {size}", self.location, counted(self.files, "file"))?;
         if self.omitted > 0 {
             writeln!(f, "left out    {} deleted entities (see --deleted)", grouped(self.omitted))?;
         }

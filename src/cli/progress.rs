@@ -47,10 +47,16 @@ fn watch(progress: &Progress, done: &AtomicBool) {
 
 fn bar(progress: &Progress, done: &AtomicBool) {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let style = "{bar:30} {percent:>3}%  {bytes} of {total_bytes}  {bytes_per_sec}  {msg}  {eta} left";
+    let style =
+        "{bar:30} {percent:>3}%  {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {msg}  {eta} left";
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
     while !done.load(Ordering::Relaxed) {
         let Snapshot { bytes, total, entities, writing } = Snapshot::of(progress);
+        if total == 0 {
+            // Nothing is open yet: a bar would show it as done.
+            std::thread::park_timeout(FRAME);
+            continue;
+        }
         bar.set_length(total);
         bar.set_position(bytes);
         bar.set_message(if writing { "writing".to_owned() } else { format!("{} entities", grouped(entities)) });

@@ -102,6 +102,7 @@ pub fn dumps(
     on_bad_entity: OnBadEntity,
     env: &Env,
 ) -> Result<Gathered, BootstrapError> {
+    refuse_twice(dumps)?;
     let sources = dumps.iter().map(Source::open).collect::<Result<Vec<_>, _>>()?;
     env.progress.total_bytes.store(sources.iter().map(Source::size).sum(), Ordering::Relaxed);
     let mut gathered = Gathered::default();
@@ -111,6 +112,12 @@ pub fn dumps(
         gathered.files.push(file);
     }
     Ok(gathered)
+}
+
+/// What is read twice is counted twice. (The files of a revision map come from one listing and are not the same.)
+fn refuse_twice(files: &[Location]) -> Result<(), BootstrapError> {
+    let twice = files.iter().enumerate().find(|(at, file)| files[..*at].iter().any(|other| other.overlaps(file)));
+    twice.map_or(Ok(()), |(_, file)| Err(BootstrapError::Twice(file.clone())))
 }
 
 fn dump(

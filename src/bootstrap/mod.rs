@@ -151,10 +151,7 @@ fn refuse_clashes(config: &Config) -> Result<(), BootstrapError> {
             return Err(BootstrapError::Clash((*other).clone(), (*output).clone()));
         }
     }
-    match inputs.iter().enumerate().find_map(|(at, file)| inputs[..at].iter().find(|other| other.overlaps(file))) {
-        Some(twice) => Err(BootstrapError::Twice((*twice).clone())),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn refuse_existing(config: &Config) -> Result<(), BootstrapError> {

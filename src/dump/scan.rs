@@ -231,8 +231,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn way(&self, text: &[u8]) -> Way {
+        if self.splits_target || self.manner.strict {
+            return Way::Parsed;
+        }
         match anchors::look(text) {
-            _ if self.splits_target || self.manner.strict => Way::Parsed,
             Look::Binary => Way::Parsed,
             Look::Regular => Way::Anchored,
             Look::Irregular => Way::Lexed,
@@ -267,7 +269,7 @@ impl<'a> Scanner<'a> {
             *at = statement_start(text, *at, hit);
             while *at <= hit {
                 if !self.statement(text, at, whole, sink)? {
-                    return Ok(self.end(text, at, whole, sink));
+                    return self.end(text, at, whole, sink);
                 }
                 if self.splits_target {
                     return Ok(true);
@@ -275,7 +277,7 @@ impl<'a> Scanner<'a> {
             }
         }
         *at = statement_start(text, *at, text.len());
-        if whole { self.statements(text, at, whole, true, sink) } else { Ok(self.end(text, at, whole, sink)) }
+        if whole { self.statements(text, at, whole, true, sink) } else { self.end(text, at, whole, sink) }
     }
 
     fn statements(
@@ -289,7 +291,7 @@ impl<'a> Scanner<'a> {
         loop {
             if lexed {
                 let Some(end) = lexer::statement_end(text, *at, whole)? else {
-                    return Ok(self.end(text, at, whole, sink));
+                    return self.end(text, at, whole, sink);
                 };
                 if anchors::find(&text[*at..end], 0).is_none() {
                     *at = end;
@@ -297,7 +299,7 @@ impl<'a> Scanner<'a> {
                 }
             }
             if !self.statement(text, at, whole, sink)? {
-                return Ok(self.end(text, at, whole, sink));
+                return self.end(text, at, whole, sink);
             }
             if lexed && self.splits_target {
                 return Ok(true);
@@ -306,7 +308,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// The text has no complete statement from `at` on. At the end of a document nothing but directives may be left.
-    fn end(&mut self, text: &[u8], at: &mut usize, whole: bool, sink: &mut dyn FnMut(Found)) -> bool {
+    fn end(
+        &mut self,
+        text: &[u8],
+        at: &mut usize,
+        whole: bool,
+        sink: &mut dyn FnMut(Found),
+    ) -> Result<bool, SyntaxError> {
         let blank = lexer::skip_blank(text, *at).is_none();
         if whole
             && !blank
@@ -320,7 +328,7 @@ impl<'a> Scanner<'a> {
         if whole || (blank && text.ends_with(b"\n")) {
             *at = text.len();
         }
-        false
+        Ok(false)
     }
 
     fn statement(

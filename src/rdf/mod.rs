@@ -8,6 +8,7 @@
 pub mod lexer;
 pub mod prefixes;
 pub mod statement;
+pub mod term;
 pub mod vocab;
 
 /// A rule of Turtle that a text breaks, and where.

@@ -7,6 +7,7 @@
 
 pub mod lexer;
 pub mod prefixes;
+pub mod reader;
 pub mod statement;
 pub mod term;
 pub mod vocab;

@@ -1,30 +1,67 @@
 //! The prefixes and the base that hold at some point of a Turtle document.
 //!
 //! Promise: a later declaration of a label replaces the earlier one, as Turtle says.
+//! In -> out: labels -> [`Namespace`]s, whose numbers stay what they are in every clone.
 //! Invariant: two values are equal exactly if they resolve every name alike.
+//! Not here: what makes a label or an IRI valid (see `reader`).
+
+use std::sync::Arc;
+
+use crate::rdf::term::Namespace;
 
 /// Label -> namespace, and the base IRI if one was declared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Prefixes {
     /// Sorted by label.
-    declared: Vec<(Box<str>, Box<str>)>,
-    base: Option<Box<str>>,
+    declared: Vec<(Arc<str>, Arc<Namespace>)>,
+    /// Every namespace that was declared so far; a namespace's number is its place here, counted from 1.
+    known: Vec<Arc<Namespace>>,
+    table: Table,
+    base: Option<Arc<str>>,
 }
+
+impl PartialEq for Prefixes {
+    fn eq(&self, other: &Self) -> bool {
+        self.base == other.base && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Prefixes {}
 
 impl Prefixes {
     /// The namespace of `label` (without the colon).
-    pub fn get(&self, label: &[u8]) -> Option<&str> {
-        let at = self.declared.iter().position(|(known, _)| same(known.as_bytes(), label))?;
+    pub fn get(&self, label: &str) -> Option<&Namespace> {
+        let at = self.declared.binary_search_by(|(known, _)| (**known).cmp(label)).ok()?;
         Some(&self.declared[at].1)
+    }
+
+    /// The namespace of a label of at most 8 bytes, packed as a number by [`pack`], if a name of it surely is a valid IRI
+    /// however it goes on.
+    pub(super) fn get_packed(&self, label: u64) -> Option<&Namespace> {
+        self.table.get(label)
     }
 
     /// Declares `label`.
     pub fn declare(&mut self, label: &str, namespace: &str) {
-        match self.declared.binary_search_by(|(known, _)| (**known).cmp(label)) {
-            Ok(at) if &*self.declared[at].1 == namespace => {}
-            Ok(at) => self.declared[at].1 = namespace.into(),
-            Err(at) => self.declared.insert(at, (label.into(), namespace.into())),
+        let place = self.declared.binary_search_by(|(known, _)| (**known).cmp(label));
+        if place.is_ok_and(|at| self.declared[at].1.text() == namespace) {
+            return;
         }
+        let namespace = self.number(namespace);
+        match place {
+            Ok(at) => self.declared[at].1 = namespace,
+            Err(at) => self.declared.insert(at, (label.into(), namespace)),
+        }
+        self.table = Table::new(&self.declared);
+    }
+
+    fn number(&mut self, text: &str) -> Arc<Namespace> {
+        if let Some(known) = self.known.iter().find(|known| known.text() == text) {
+            return known.clone();
+        }
+        let namespace = Arc::new(Namespace::new(text, self.known.len() as u32 + 1));
+        self.known.push(namespace.clone());
+        namespace
     }
 
     /// Declares the base that relative IRIs are resolved against.
@@ -39,11 +76,62 @@ impl Prefixes {
 
     /// All labels and namespaces, sorted by label.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.declared.iter().map(|(label, namespace)| (&**label, &**namespace))
+        self.declared.iter().map(|(label, namespace)| (&**label, namespace.text()))
     }
 }
 
-/// Equality of short texts; most differ in length or in the first byte, which is faster seen than a call is made.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.first() == b.first() && a == b
+/// A label of at most 8 bytes as a number: its bytes, the first lowest, then zeros.
+pub(super) fn pack(label: &[u8]) -> Option<u64> {
+    let mut bytes = [0; 8];
+    bytes.get_mut(..label.len())?.copy_from_slice(label);
+    Some(u64::from_le_bytes(bytes))
+}
+
+/// A hash table of packed labels, with twice as many slots as labels or more.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    slots: Box<[Slot]>,
+}
+
+/// A packed label and its namespace.
+type Slot = Option<(u64, Arc<Namespace>)>;
+
+impl Table {
+    fn new(declared: &[(Arc<str>, Arc<Namespace>)]) -> Self {
+        let mut table = Self { slots: vec![None; (2 * declared.len()).next_power_of_two()].into() };
+        for (label, namespace) in declared {
+            if let Some(label) = pack(label.as_bytes())
+                && takes_any_name(namespace.text())
+            {
+                let mut slot = table.slot(label);
+                while table.slots[slot].is_some() {
+                    slot = (slot + 1) % table.slots.len();
+                }
+                table.slots[slot] = Some((label, namespace.clone()));
+            }
+        }
+        table
+    }
+
+    /// The slot at which a search for a label begins.
+    fn slot(&self, label: u64) -> usize {
+        let hash = (label ^ (label >> 29)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (hash >> 40) as usize & (self.slots.len().wrapping_sub(1))
+    }
+
+    fn get(&self, label: u64) -> Option<&Namespace> {
+        let mut slot = self.slot(label);
+        loop {
+            match self.slots.get(slot)? {
+                Some((found, namespace)) if *found == label => return Some(namespace),
+                Some(_) => slot = (slot + 1) & (self.slots.len() - 1),
+                None => return None,
+            }
+        }
+    }
+}
+
+/// Whether what follows the namespace is never part of an authority, of which not every name would be a valid one.
+fn takes_any_name(namespace: &str) -> bool {
+    namespace.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']))
 }

@@ -315,7 +315,7 @@ impl<'a> Reader<'a, '_> {
         match token.kind {
             Kind::Name { colon, plain: true } => {
                 let colon = token.start + colon;
-                let namespace = self.prefixes.get(&self.text[token.start..colon]).ok_or(Stop::Other)?;
+                let namespace = self.prefixes.get(self.str(token.start, colon)?).ok_or(Stop::Other)?.text();
                 Ok(Node::Iri(Iri { namespace, local: &self.text[colon + 1..token.end] }))
             }
             Kind::Iri { plain: true } => Ok(Node::Iri(Iri::full(self.iri(token)?))),

@@ -14,3 +14,13 @@ pub const OWL_SAME_AS: &str = "http://www.w3.org/2002/07/owl#sameAs";
 /// Rule: upstream's `NormalizingRdfHandler`.
 pub const WIKIBASE_DUMP: [&str; 3] =
     ["http://wikiba.se/ontology#Dump", "http://wikiba.se/ontology-beta#Dump", "http://wikiba.se/ontology-0.0.1#Dump"];
+/// `rdf:langString`: what a literal with a language is, and no other may say to be.
+pub const RDF_LANG_STRING: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString";
+/// `xsd:string`: what a literal without language or datatype is.
+pub const XSD_STRING: &str = "http://www.w3.org/2001/XMLSchema#string";
+/// `xsd:integer`: what `12` is.
+pub const XSD_INTEGER: &str = "http://www.w3.org/2001/XMLSchema#integer";
+/// `xsd:decimal`: what `1.5` is.
+pub const XSD_DECIMAL: &str = "http://www.w3.org/2001/XMLSchema#decimal";
+/// `xsd:boolean`: what `true` is.
+pub const XSD_BOOLEAN: &str = "http://www.w3.org/2001/XMLSchema#boolean";

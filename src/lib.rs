@@ -6,6 +6,7 @@
 // Nouns and pure logic: no disk, no clock, no network.
 pub mod env;
 pub mod generate;
+pub mod munge;
 pub mod rdf;
 pub mod state;
 pub mod wikibase;
@@ -17,9 +18,11 @@ pub mod dump;
 pub mod revision_map;
 pub mod savepoint;
 pub mod storage;
+pub mod triples;
 
 // Flows.
 pub mod bootstrap;
+pub mod import;
 
 // The command line.
 pub mod cli;

@@ -147,6 +147,15 @@ impl StateTable {
         before.map(EntityState::from_slot)
     }
 
+    /// Forgets `entity`; returns what its state was.
+    pub fn remove(&mut self, entity: EntityId) -> Option<EntityState> {
+        let (region, page, slot) = place(entity);
+        let Region { pages, counts } = self.kinds[entity.kind() as usize].get_mut(region)?;
+        let word = pages.get_mut(page)?.remove(slot)?;
+        counts.forget(word);
+        Some(EntityState::from_slot(word))
+    }
+
     /// Records that `entity` exists at `revision`, unless it is already known at that revision or a newer one.
     pub fn raise(&mut self, entity: EntityId, revision: Revision) -> Raised {
         match self.get(entity) {
@@ -373,6 +382,12 @@ impl KindCount {
     }
 }
 
+impl KindCount {
+    fn forget(&mut self, word: u64) {
+        *(if word & 1 == 1 { &mut self.deleted } else { &mut self.created }) -= 1;
+    }
+}
+
 impl AddAssign for RaisedCounts {
     fn add_assign(&mut self, other: Self) {
         self.new += other.new;
@@ -444,6 +459,12 @@ impl Page {
         }
         self.0[slot / 64] |= 1 << (slot % 64);
         self.0.insert(at, word);
+    }
+
+    fn remove(&mut self, slot: usize) -> Option<u64> {
+        let at = self.find(slot).ok()?;
+        self.0[slot / 64] &= !(1 << (slot % 64));
+        Some(self.0.remove(at))
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, u64)> {

@@ -115,7 +115,7 @@ pub fn dumps(
 }
 
 /// What is read twice is counted twice. (The files of a revision map come from one listing and are not the same.)
-fn refuse_twice(files: &[Location]) -> Result<(), BootstrapError> {
+pub fn refuse_twice(files: &[Location]) -> Result<(), BootstrapError> {
     let twice = files.iter().enumerate().find(|(at, file)| files[..*at].iter().any(|other| other.overlaps(file)));
     twice.map_or(Ok(()), |(_, file)| Err(BootstrapError::Twice(file.clone())))
 }
@@ -169,7 +169,7 @@ fn take(
             file.foreign += 1;
             file.foreign_example.get_or_insert(subject);
         }
-        Fact::Header | Fact::HeaderDate(_) => {}
+        Fact::Header | Fact::HeaderDate(_) | Fact::HeaderFormat(_) => {}
         Fact::Unfinished(broken) => return Some(Skipped { location: location.clone(), place, broken: *broken }),
         Fact::Bad(broken) => {
             let skipped = Skipped { location: location.clone(), place, broken: *broken };

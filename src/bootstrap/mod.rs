@@ -115,7 +115,7 @@ pub enum BootstrapError {
 /// Gathers, guards, publishes, reports.
 pub fn run(config: &Config, env: &Env) -> Result<Report, BootstrapError> {
     let mut timing = Timing { started: (env.now)(), ..Timing::default() };
-    refuse_clashes(config)?;
+    refuse_clashes(config, None)?;
     refuse_existing(config)?;
     let gathered = gather(config, env)?;
     timing.read = (env.now)();
@@ -139,9 +139,11 @@ pub struct Published {
     pub revision_map: Option<revision_map::Written>,
 }
 
-fn refuse_clashes(config: &Config) -> Result<(), BootstrapError> {
+/// Refuses outputs that would destroy each other or an input.
+pub fn refuse_clashes(config: &Config, more: Option<&Location>) -> Result<(), BootstrapError> {
     let map = config.revision_map.as_ref().map(|(target, _)| target);
-    let outputs: Vec<_> = [config.savepoint_dir.as_ref(), map, config.report.as_ref()].into_iter().flatten().collect();
+    let outputs: Vec<_> =
+        [config.savepoint_dir.as_ref(), map, config.report.as_ref(), more].into_iter().flatten().collect();
     let inputs: Vec<_> = match &config.from {
         From::Dumps(files) | From::RevisionMap { files, .. } => files.iter().collect(),
     };
@@ -154,7 +156,8 @@ fn refuse_clashes(config: &Config) -> Result<(), BootstrapError> {
     Ok(())
 }
 
-fn refuse_existing(config: &Config) -> Result<(), BootstrapError> {
+/// Refuses to write where something is already, or nothing can be.
+pub fn refuse_existing(config: &Config) -> Result<(), BootstrapError> {
     if let Some(report) = &config.report {
         if config.on_existing == OnExisting::Refuse && storage::exists(report)? {
             return Err(StorageError::AlreadyExists { location: report.clone() }.into());
@@ -171,7 +174,8 @@ fn refuse_existing(config: &Config) -> Result<(), BootstrapError> {
     Ok(())
 }
 
-fn manner(config: &Config) -> Manner<'_> {
+/// How the dumps are scanned.
+pub fn manner(config: &Config) -> Manner<'_> {
     Manner { scheme: &config.wiki.scheme, strict: config.strict }
 }
 
@@ -182,7 +186,8 @@ fn gather(config: &Config, env: &Env) -> Result<Gathered, BootstrapError> {
     }
 }
 
-fn publish(config: &Config, gathered: &Gathered, env: &Env) -> Result<Published, BootstrapError> {
+/// Writes the revision map and the savepoint that were asked for, or leaves nothing of either.
+pub fn publish(config: &Config, gathered: &Gathered, env: &Env) -> Result<Published, BootstrapError> {
     let mut published = Published::default();
     let stop = || env.stop.load(Ordering::Relaxed);
     if let Some((target, options)) = &config.revision_map {

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use crate::bootstrap::BootstrapError;
 use crate::bootstrap::guard::Refusal;
 use crate::compression::source::DecodeError;
+use crate::import::ImportError;
 use crate::revision_map::RevisionMapError;
 use crate::savepoint::SavepointError;
 use crate::storage::StorageError;
+use crate::triples::TriplesError;
 use crate::wikibase::uris::UrisError;
 
 /// Who must act; decides the exit code.
@@ -208,8 +210,34 @@ impl From<BootstrapError> for CliError {
     }
 }
 
+impl From<ImportError> for CliError {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Bootstrap(error) => error.into(),
+            ImportError::Triples(error) => error.into(),
+            ImportError::Occupied { is_ours: true, .. } => Self::of(Kind::Usage, &error)
+                .hint("choose another directory, or pass --overwrite to replace what is there"),
+            ImportError::Occupied { is_ours: false, .. } => Self::of(Kind::Usage, &error)
+                .hint("choose another directory: headwater never deletes files that are not its own"),
+            ImportError::NoDate(_) => Self::of(Kind::Usage, &error).hint("give the day with --date YYYYMMDD"),
+            ImportError::TooManyBad { .. } => Self::of(Kind::Data, &error)
+                .hint("is this the right wiki, and a whole dump? --max-bad-entities N allows more"),
+        }
+    }
+}
+
+impl From<TriplesError> for CliError {
+    fn from(error: TriplesError) -> Self {
+        match error {
+            TriplesError::Storage(error) => error.into(),
+            TriplesError::Stopped => interrupted(),
+            error => Self::of(Kind::Data, &error),
+        }
+    }
+}
+
 fn interrupted() -> CliError {
-    CliError::new(Kind::Interrupted, "interrupted; nothing that looks like a savepoint was left behind")
+    CliError::new(Kind::Interrupted, "interrupted; nothing that looks finished was left behind")
 }
 
 impl From<RevisionMapError> for CliError {

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::bootstrap::{OnBadEntity, Wiki};
 use crate::cli::error::CliError;
+use crate::munge::Options;
 use crate::savepoint::OnExisting;
 use crate::storage::Location;
 use crate::wikibase::uris::UrisScheme;
@@ -41,8 +42,29 @@ pub struct WikiArgs {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct BadEntity {
     /// What to do with an entity or a line that breaks a rule: stop the run, or leave it out and list it in the report
-    #[arg(long, value_enum, default_value_t = OnBad::Stop, value_name = "WHAT", env = "HEADWATER_ON_BAD_ENTITY")]
-    on_bad_entity: OnBad,
+    /// [default: stop; import: skip]
+    #[arg(long, value_enum, value_name = "WHAT", env = "HEADWATER_ON_BAD_ENTITY")]
+    on_bad_entity: Option<OnBad>,
+}
+
+/// What the munge leaves out.
+#[derive(Debug, Args)]
+pub struct MungeArgs {
+    /// Keep labels, descriptions and aliases in these languages only
+    #[arg(long, value_name = "LANG,…", value_delimiter = ',', env = "HEADWATER_LABEL_LANGUAGE")]
+    label_language: Vec<String>,
+    /// Keep one label and one description only: in the first of these languages that has one
+    #[arg(long, value_name = "LANG,…", value_delimiter = ',', env = "HEADWATER_SINGLE_LABEL")]
+    single_label: Vec<String>,
+    /// Leave out sitelinks
+    #[arg(long, env = "HEADWATER_SKIP_SITELINKS")]
+    skip_sitelinks: bool,
+    /// Keep the types that nearly every node has, such as wikibase:Item and wikibase:Statement
+    #[arg(long, env = "HEADWATER_KEEP_TYPES")]
+    keep_types: bool,
+    /// Leave blank nodes as they are. The stream has IRIs in their place: a store that is to follow it needs those
+    #[arg(long, env = "HEADWATER_NO_SKOLEMIZE")]
+    no_skolemize: bool,
 }
 
 /// What to do where the output exists already.
@@ -88,14 +110,49 @@ impl WikiArgs {
         }
         Ok(wiki)
     }
+
+    /// What the wiki is called in a table's partition.
+    pub fn name(&self) -> String {
+        match (self.uris_scheme, &self.hostname) {
+            (_, Some(hostname)) => hostname.replace(':', "_"),
+            (Scheme::Wikidata, None) => "wikidata".to_owned(),
+            (Scheme::Commons, None) => "commons".to_owned(),
+        }
+    }
 }
 
 impl BadEntity {
-    /// The policy.
+    /// The policy of a command that stops unless told otherwise.
     pub fn policy(self) -> OnBadEntity {
+        self.policy_or(OnBadEntity::Stop)
+    }
+
+    /// The policy of a command that skips unless told otherwise.
+    pub fn policy_or_skip(self) -> OnBadEntity {
+        self.policy_or(OnBadEntity::Skip)
+    }
+
+    fn policy_or(self, default: OnBadEntity) -> OnBadEntity {
         match self.on_bad_entity {
-            OnBad::Stop => OnBadEntity::Stop,
-            OnBad::Skip => OnBadEntity::Skip,
+            Some(OnBad::Stop) => OnBadEntity::Stop,
+            Some(OnBad::Skip) => OnBadEntity::Skip,
+            None => default,
+        }
+    }
+}
+
+impl MungeArgs {
+    /// The options. Languages are compared in lower case, as tags are written.
+    pub fn options(&self) -> Options {
+        let languages = |list: &[String]| {
+            (!list.is_empty()).then(|| list.iter().map(|language| language.to_ascii_lowercase()).collect())
+        };
+        Options {
+            label_languages: languages(&self.label_language),
+            single_label: languages(&self.single_label),
+            skip_sitelinks: self.skip_sitelinks,
+            keep_types: self.keep_types,
+            skolemize: !self.no_skolemize,
         }
     }
 }

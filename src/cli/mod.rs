@@ -9,6 +9,7 @@ mod completions;
 mod dump_start;
 mod error;
 mod generate;
+mod import;
 mod input;
 mod man;
 mod progress;
@@ -26,6 +27,7 @@ use clap::{Parser, Subcommand};
 use crate::bootstrap::report::Report;
 use crate::cli::error::CliError;
 use crate::env::Env;
+use crate::import::report::Report as ImportReport;
 
 /// From Wikibase RDF dumps to everything a streaming updater needs to start.
 ///
@@ -56,6 +58,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bootstrap(bootstrap::Args),
+    Import(import::Args),
     RevisionMap(revision_map::Args),
     DumpStart(dump_start::Args),
     Savepoint(savepoint::Args),
@@ -86,6 +89,7 @@ fn run(arguments: Vec<OsString>) -> Result<(), CliError> {
 fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError> {
     match command {
         Command::Bootstrap(args) => bootstrap::run(&args, env, output),
+        Command::Import(args) => import::run(&args, env, output),
         Command::RevisionMap(args) => revision_map::run(&args, env, output),
         Command::DumpStart(args) => dump_start::run(&args, env, output),
         Command::Savepoint(args) => savepoint::run(&args, env, output),
@@ -98,6 +102,15 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
 impl Output {
     /// The report of a bootstrap: JSON on stdout, or text for people on stderr.
     fn report(&self, report: &Report) -> Result<(), CliError> {
+        if self.json {
+            return self.result(report, report);
+        }
+        self.note(format_args!("{report}"));
+        Ok(())
+    }
+
+    /// The report of an import, likewise.
+    fn import_report(&self, report: &ImportReport) -> Result<(), CliError> {
         if self.json {
             return self.result(report, report);
         }

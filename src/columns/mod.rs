@@ -6,6 +6,7 @@
 //! Not here: what the columns mean, and where the bytes go.
 
 mod source;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

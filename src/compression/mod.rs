@@ -8,6 +8,7 @@
 mod bzip2;
 mod gzip;
 mod input;
+pub mod ordered;
 pub mod source;
 mod zstd;
 
@@ -77,6 +78,16 @@ impl Compression {
             Self::Zstd => ::zstd::stream::encode_all(&text[..], ::zstd::DEFAULT_COMPRESSION_LEVEL),
         }
     }
+}
+
+/// Packs bytes that will soon be unpacked again, quickly.
+pub fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    ::zstd::bulk::compress(bytes, 1)
+}
+
+/// What [`pack`] packed; at most `size` bytes.
+pub fn unpack(packed: &[u8], size: usize) -> io::Result<Vec<u8>> {
+    ::zstd::bulk::decompress(packed, size)
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub enum Fact {
     Header,
     /// A dump header says when its part of the dump was begun: `wikibase:Dump schema:dateModified "…"`.
     HeaderDate(Timestamp),
+    /// A dump header says in which version of the format it is: `wikibase:Dump schema:softwareVersion "1.0.0"`.
+    HeaderFormat(Box<str>),
     /// A version of something that is no entity of the chosen wiki.
     Foreign(Box<str>),
     /// Something that should be one of the above and breaks a rule.
@@ -49,7 +51,11 @@ pub const TARGETS: [&str; 5] = [
 
 /// Whether a triple of this subject and predicate can state a fact.
 pub fn may_state(subject: Node<'_>, predicate: Iri<'_>) -> bool {
-    let header = || predicate.is(vocab::RDF_TYPE) || predicate.is(vocab::SCHEMA_DATE_MODIFIED);
+    let header = || {
+        [vocab::RDF_TYPE, vocab::SCHEMA_DATE_MODIFIED, vocab::SCHEMA_SOFTWARE_VERSION]
+            .iter()
+            .any(|iri| predicate.is(iri))
+    };
     predicate.is(vocab::SCHEMA_VERSION) || predicate.is(vocab::OWL_SAME_AS) || (is_dump(subject) && header())
 }
 
@@ -92,6 +98,9 @@ fn header(triple: &Triple<'_>) -> Option<Fact> {
         }
         Node::Literal(date) if triple.predicate.is(vocab::SCHEMA_DATE_MODIFIED) => {
             Some(Timestamp::parse(date).map_or_else(|error| bad_date(&error.to_string(), date), Fact::HeaderDate))
+        }
+        Node::Literal(format) if triple.predicate.is(vocab::SCHEMA_SOFTWARE_VERSION) => {
+            Some(Fact::HeaderFormat(format.into()))
         }
         _ => None,
     }

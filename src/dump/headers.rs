@@ -37,7 +37,7 @@ impl Headers {
                 self.dates.push(*date);
             }
             Fact::Revision(..) => self.open = None,
-            Fact::Redirect(_) | Fact::Foreign(_) | Fact::Bad(_) | Fact::Unfinished(_) => {}
+            Fact::Redirect(_) | Fact::HeaderFormat(_) | Fact::Foreign(_) | Fact::Bad(_) | Fact::Unfinished(_) => {}
         }
     }
 

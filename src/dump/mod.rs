@@ -5,6 +5,7 @@
 //! Not here: what is done with the facts (see `bootstrap`).
 
 pub mod anchors;
+pub mod batches;
 pub mod facts;
 pub mod headers;
 pub mod read;

@@ -39,7 +39,8 @@ impl Place {
         Self { offset: self.offset + other.offset, line: self.line + other.line }
     }
 
-    fn after(self, text: &[u8]) -> Self {
+    /// The place behind `text`, which begins here.
+    pub fn after(self, text: &[u8]) -> Self {
         self.plus(Self { offset: text.len() as u64, line: memchr_iter(b'\n', text).count() as u64 })
     }
 }
@@ -72,6 +73,7 @@ pub struct Scanner<'a> {
     recovering: bool,
     /// Whether under the prefixes a target can be written so that no anchor shows it.
     splits_target: bool,
+    prefixes_changed: Place,
 }
 
 /// How a text is read.
@@ -89,12 +91,27 @@ impl<'a> Scanner<'a> {
     /// A scanner that stands at the start of a statement, under `prefixes`, `place` bytes and lines into a document.
     pub fn new(manner: Manner<'a>, prefixes: Prefixes, place: Place) -> Self {
         let splits_target = anchors::splits_target(&prefixes);
-        Self { manner, prefixes, carry: Vec::new(), tried: 0, place, read: 0, recovering: false, splits_target }
+        Self {
+            manner,
+            prefixes,
+            carry: Vec::new(),
+            tried: 0,
+            place,
+            read: 0,
+            recovering: false,
+            splits_target,
+            prefixes_changed: place,
+        }
     }
 
     /// The prefixes that hold where the scanner stands.
     pub fn prefixes(&self) -> &Prefixes {
         &self.prefixes
+    }
+
+    /// Where the last directive stands that changed a prefix; the start, if none did.
+    pub fn prefixes_changed(&self) -> Place {
+        self.prefixes_changed
     }
 
     /// Where the scanner stands: everything before is read.
@@ -346,6 +363,7 @@ impl<'a> Scanner<'a> {
         let Some(Read { end, directive }) = read else { return Ok(false) };
         (self.place, self.read, *at) = (place, start, end);
         if directive {
+            self.prefixes_changed = place;
             self.splits_target = anchors::splits_target(&self.prefixes);
         }
         Ok(true)

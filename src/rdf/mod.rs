@@ -6,10 +6,12 @@
 //! Not here: which triples matter (see `dump`).
 
 pub mod lexer;
+pub mod ntriples;
 pub mod prefixes;
 pub mod reader;
 pub mod statement;
 pub mod term;
+pub mod turtle;
 pub mod vocab;
 
 /// A rule of Turtle that a text breaks, and where.

@@ -2,7 +2,8 @@
 //!
 //! Promise: a term is what Turtle says it is, however it was written; escapes are resolved.
 //! Invariant: an IRI is its namespace's text followed by its local part; where it was spelled out in full, the namespace is
-//! [`Namespace::NONE`]. So one IRI may be split in several ways, and only [`Iri::is`] and [`Iri::to_text`] do not care how.
+//! [`Namespace::NONE`]. Under any other the local part holds no slash and no `#`, as Turtle writes those only with an escape,
+//! and a name with escapes is given in full. So one IRI may be split in several ways, and only [`Iri::is`] and [`Iri::to_text`] do not care how.
 //! Not here: how terms are read (see `reader`) and what they mean (see `wikibase`).
 
 use std::borrow::Cow;
@@ -73,6 +74,17 @@ pub enum Term<'a> {
     Blank(&'a str),
     /// A literal; never a subject.
     Literal(Literal<'a>),
+}
+
+impl Term<'_> {
+    /// Whether this is the same piece of text as another IRI, so that what is known of one holds of the other. Quick; a no
+    /// tells nothing.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Iri(a), Self::Iri(b)) => std::ptr::eq(a.namespace, b.namespace) && std::ptr::eq(a.local, b.local),
+            _ => false,
+        }
+    }
 }
 
 /// A literal.

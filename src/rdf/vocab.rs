@@ -6,10 +6,18 @@ pub const RDF_TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
 pub const SCHEMA_VERSION: &str = "http://schema.org/version";
 /// `schema:dateModified`: on a dump's header, when that part of the dump was begun.
 pub const SCHEMA_DATE_MODIFIED: &str = "http://schema.org/dateModified";
+/// `schema:softwareVersion`: on a dump's header, the version of its format.
+pub const SCHEMA_SOFTWARE_VERSION: &str = "http://schema.org/softwareVersion";
 /// `schema:Dataset`: a type of every dump header.
 pub const SCHEMA_DATASET: &str = "http://schema.org/Dataset";
 /// `owl:sameAs`: from a redirect to its target.
 pub const OWL_SAME_AS: &str = "http://www.w3.org/2002/07/owl#sameAs";
+/// `wikibase:`, the ontology's namespace.
+pub const WIKIBASE: &str = "http://wikiba.se/ontology#";
+/// `wikibase:Reference`: the type of references, and their context in a triples table.
+pub const WIKIBASE_REFERENCE: &str = "http://wikiba.se/ontology#Reference";
+/// `wikibase:Value`: the context of values in a triples table.
+pub const WIKIBASE_VALUE: &str = "http://wikiba.se/ontology#Value";
 /// `wikibase:Dump`, the subject of a dump's header; then its names in ontology versions before 1.0.
 /// Rule: upstream's `NormalizingRdfHandler`.
 pub const WIKIBASE_DUMP: [&str; 3] =

@@ -8,6 +8,7 @@
 
 mod glob;
 mod local;
+pub mod scratch;
 pub mod sequential;
 #[cfg(test)]
 mod tests;
@@ -183,7 +184,7 @@ impl Location {
     }
 
     /// The path in the file system, where this is one.
-    fn local(&self) -> Option<PathBuf> {
+    pub fn local(&self) -> Option<PathBuf> {
         match &self.store {
             Store::Local(_) if self.path.is_root() => Some(PathBuf::from("/")),
             Store::Local(store) => store.path_to_filesystem(&self.path).ok(),

@@ -4,5 +4,6 @@
 //! Invariant: nothing here reads a clock, a disk or the network.
 
 pub mod entity;
+pub mod names;
 pub mod timestamp;
 pub mod uris;

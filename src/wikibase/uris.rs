@@ -7,6 +7,8 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrisScheme {
     concept: String,
+    /// Where the properties come from, if they are another wiki's.
+    properties: Option<&'static str>,
     entity_data: [String; 2],
 }
 
@@ -29,7 +31,8 @@ impl UrisScheme {
 
     /// Wikimedia Commons: MediaInfo.
     pub fn commons() -> Self {
-        Self::of("commons.wikimedia.org", "https://commons.wikimedia.org/entity/".to_owned())
+        let own = Self::of("commons.wikimedia.org", "https://commons.wikimedia.org/entity/".to_owned());
+        Self { properties: Some("http://www.wikidata.org/"), ..own }
     }
 
     /// Another Wikibase at `hostname`; its concept URI is `http://hostname/entity/`, the default, unless set after.
@@ -55,12 +58,34 @@ impl UrisScheme {
 
     fn of(hostname: &str, concept: String) -> Self {
         let path = "wiki/Special:EntityData/";
-        Self { concept, entity_data: [format!("https://{hostname}/{path}"), format!("http://{hostname}/{path}")] }
+        Self {
+            concept,
+            properties: None,
+            entity_data: [format!("https://{hostname}/{path}"), format!("http://{hostname}/{path}")],
+        }
     }
 
     /// The namespace of the entities themselves (`wd:`).
     pub fn concept(&self) -> &str {
         &self.concept
+    }
+
+    /// What the namespaces of all other nodes begin with: the concept URI without its last part, as Wikibase's
+    /// `RdfVocabulary` derives it: `http://www.wikidata.org/`.
+    pub fn root(&self) -> &str {
+        let parent = self.concept.trim_end_matches(['/', '#']).rfind('/').map_or("", |slash| &self.concept[..=slash]);
+        if parent.ends_with("://") || parent.is_empty() { &self.concept } else { parent }
+    }
+
+    /// What the namespaces of properties begin with: Wikidata's root on Commons, whose properties are Wikidata's.
+    /// Rule: upstream's `FederatedUrisScheme`.
+    pub fn property_root(&self) -> &str {
+        self.properties.unwrap_or_else(|| self.root())
+    }
+
+    /// The namespaces of the entity-data documents, https and http.
+    pub fn entity_data_namespaces(&self) -> impl Iterator<Item = &str> {
+        self.entity_data.iter().map(String::as_str)
     }
 
     /// The namespace of the entity-data documents (`data:`), as Wikibase writes it today (https).
@@ -98,6 +123,8 @@ mod tests {
         }
         assert_eq!(example.entity_local("https://id.example.org/Q7"), Some("Q7"));
         assert_eq!(example.entity_local("https://id.example.org/statement/Q7-1"), None);
+        assert_eq!(example.root(), "https://id.example.org/");
+        assert_eq!(UrisScheme::commons().root(), "https://commons.wikimedia.org/");
         assert!(UrisScheme::for_host("https://wiki.example.org/").is_err());
         assert!(UrisScheme::wikidata().with_concept("Q").is_err());
     }

@@ -29,7 +29,8 @@ impl Default for Arena {
 }
 
 impl Arena {
-    fn text(&self, text: &str) -> &str {
+    /// Keeps a text as long as the arena.
+    pub fn text(&self, text: &str) -> &str {
         self.text.alloc_str(text)
     }
 }

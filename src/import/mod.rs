@@ -1,0 +1,198 @@
+//! The batch flow with triples: dumps -> munged triples, and all that `bootstrap` makes, in one pass.
+//!
+//! Promise: when [`run`] returns `Ok`, the triples, the savepoint and the revision map agree: an entity is at the revision whose
+//! triples were written. When it does not, nothing is left that looks finished.
+//! In -> out: [`Config`] -> [`report::Report`].
+//! Invariant: of an entity that the dumps hold twice the first counts, for its triples and its revision alike; an entity that
+//! cannot be munged is in none of the outputs, and on the list.
+
+pub mod flow;
+pub mod manifest;
+pub mod output;
+pub mod report;
+pub mod target;
+pub mod worker;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use crate::bootstrap::gather::refuse_twice;
+use crate::bootstrap::report::Timing;
+use crate::bootstrap::{self, BootstrapError, From, guard};
+use crate::compression::Compression;
+use crate::compression::source::Source;
+use crate::dump::facts::Fact;
+use crate::dump::read;
+use crate::env::Env;
+use crate::import::flow::Imported;
+use crate::import::manifest::Manifest;
+use crate::import::report::Report;
+use crate::munge;
+use crate::rdf::ntriples::Encoding;
+use crate::storage::{self, Location, StorageError};
+use crate::triples::{Format, TriplesError};
+use crate::wikibase::timestamp::Timestamp;
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The dumps, the wiki, and what `bootstrap` makes of them.
+    pub base: bootstrap::Config,
+    /// The directory to write to; for a table, its root.
+    pub output: Location,
+    /// What to write.
+    pub format: Format,
+    /// How text is compressed.
+    pub compression: Compression,
+    /// How a table's cells are written.
+    pub encoding: Encoding,
+    /// What may be left out.
+    pub munge: munge::Options,
+    /// Whether no triple is to be written twice.
+    pub distinct: bool,
+    /// When a new file begins.
+    pub cut: Cut,
+    /// The table's partition.
+    pub partition: Partition,
+    /// Zstandard's level for a table; 0: none.
+    pub level: i32,
+    /// Rows of a row group, about.
+    pub group_rows: usize,
+    /// Entities that may be bad before the run ends.
+    pub max_bad: u64,
+    /// Bytes of memory that the run may use, about, beside the state of the entities.
+    pub memory: u64,
+    /// A local directory for what does not fit into memory; made, and deleted with all that is in it.
+    pub scratch: PathBuf,
+}
+
+/// When a new file begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// After so many entities.
+    Entities(u64),
+    /// When so many files would be too few for what is left: each is of about the same share of the input.
+    Files(u64),
+    /// Never.
+    Never,
+}
+
+/// The Hive partition that a table's files belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// As `20251215`; `None`: the day of the first header.
+    pub date: Option<String>,
+    /// As `wikidata`.
+    pub wiki: String,
+}
+
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// What `bootstrap` could not do either.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    /// Triples could not be written.
+    #[error(transparent)]
+    Triples(#[from] TriplesError),
+    /// There is something in the way.
+    #[error("{location} is not empty: {found}")]
+    Occupied {
+        /// The directory.
+        location: Location,
+        /// Something in it.
+        found: Location,
+        /// Whether it is of an earlier import, so that it may be replaced.
+        is_ours: bool,
+    },
+    /// No header tells the day.
+    #[error("{0} begins without a dump header, so the day of its partition is not known")]
+    NoDate(Location),
+    /// Too many bad entities.
+    #[error("{count} entities could not be munged, which is more than allowed; the last one is in {}: byte {} of the text (line {}): {}: {}",
+        last.location, last.place.offset, last.place.line + 1, last.broken.subject, last.broken.rule)]
+    TooManyBad {
+        /// How many.
+        count: u64,
+        /// The last.
+        last: Box<bootstrap::gather::Skipped>,
+    },
+}
+
+impl std::convert::From<StorageError> for ImportError {
+    fn from(error: StorageError) -> Self {
+        Self::Triples(error.into())
+    }
+}
+
+/// Imports.
+pub fn run(config: &Config, env: &Env) -> Result<Report, ImportError> {
+    let mut timing = Timing { started: (env.now)(), ..Timing::default() };
+    bootstrap::refuse_clashes(&config.base, Some(&config.output))?;
+    bootstrap::refuse_existing(&config.base)?;
+    let From::Dumps(dumps) = &config.base.from else { unreachable!("an import reads dumps") };
+    refuse_twice(dumps)?;
+    let sources = dumps.iter().map(Source::open).collect::<Result<Vec<_>, _>>()?;
+    env.progress.total_bytes.store(sources.iter().map(Source::size).sum(), Ordering::Relaxed);
+    let dir = directory(config, &sources, env)?;
+    let _claim = target::prepare(&dir, config.base.on_existing)?;
+    let imported = flow::run(config, &dir, sources, env)?;
+    timing.read = (env.now)();
+    let finished = finish(config, &dir, imported, timing, env);
+    if finished.is_err() {
+        // What was written of it is worth nothing without the rest. The first error counts.
+        let _ = target::clear(&dir);
+    }
+    finished
+}
+
+fn finish(
+    config: &Config,
+    dir: &Location,
+    imported: Imported,
+    mut timing: Timing,
+    env: &Env,
+) -> Result<Report, ImportError> {
+    guard::refuse(&imported.gathered, config.base.wiki.scheme.entity_data()).map_err(BootstrapError::from)?;
+    env.progress.writing.store(true, Ordering::Relaxed);
+    let published = bootstrap::publish(&config.base, &imported.gathered, env)?;
+    timing.written = (env.now)();
+    let manifest = Manifest::new(config, &imported, timing.written);
+    let report = Report::new(config, dir, &imported, published, timing);
+    storage::put(&dir.join(manifest::NAME), manifest.to_json().into())?;
+    if let Some(file) = &config.base.report {
+        storage::put(file, report.to_json().into())?;
+    }
+    Ok(report)
+}
+
+/// Where the files go.
+fn directory(config: &Config, sources: &[Source], env: &Env) -> Result<Location, ImportError> {
+    if config.format != Format::Parquet {
+        return Ok(config.output.clone());
+    }
+    let date = match &config.partition.date {
+        Some(date) => date.clone(),
+        None => first_day(config, &sources[0], env)?,
+    };
+    Ok(config.output.join(&format!("date={date}/wiki={}", config.partition.wiki)))
+}
+
+/// The day of the first header of a dump, as `20251215`.
+fn first_day(config: &Config, source: &Source, env: &Env) -> Result<String, ImportError> {
+    let mut first: Option<Timestamp> = None;
+    let read = read::read(source, bootstrap::manner(&config.base), &env.stop, &mut |found| match found.fact {
+        Fact::HeaderDate(date) => {
+            first = Some(date);
+            ControlFlow::Break(())
+        }
+        Fact::Revision(..) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    if let Err(read::ReadError::Decode(error)) = read {
+        return Err(BootstrapError::from(error).into());
+    }
+    let first = first.ok_or_else(|| ImportError::NoDate(source.location().clone()))?;
+    Ok(first.to_string().chars().take(10).filter(char::is_ascii_digit).collect())
+}

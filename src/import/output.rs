@@ -1,0 +1,144 @@
+//! Where the pieces go: files of text, or of a table.
+//!
+//! Promise: pieces given in order are written in order; a file is published when it is complete.
+//! Invariant: a row group is encoded on rayon's threads and added in its turn, so that the files do not depend on how many
+//! there are. At most [`AHEAD`] groups a thread are waited for.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use rayon::ScopeFifo;
+
+use crate::columns::ColumnsError;
+use crate::columns::table::{Group, Table, TableFile};
+use crate::compression::Compression;
+use crate::import::worker::{Content, Piece};
+use crate::rdf::turtle;
+use crate::storage::Location;
+use crate::triples::files::{Files, StoredFile};
+use crate::triples::rows::{self, FIELDS, Rows};
+use crate::triples::{Format, TriplesError};
+
+/// Row groups in work for each thread.
+const AHEAD: usize = 1;
+
+/// The open output of a run.
+pub struct Output {
+    files: Files,
+    kind: Kind,
+}
+
+enum Kind {
+    Text { compression: Compression, is_turtle: bool },
+    Table(Box<Groups>),
+}
+
+/// Rows on their way into the open file.
+struct Groups {
+    table: Arc<Table>,
+    file: Option<TableFile>,
+    group_rows: usize,
+    pending: Vec<Rows>,
+    pending_rows: usize,
+    encoding: VecDeque<(u64, Receiver<Result<Group, ColumnsError>>)>,
+}
+
+impl Output {
+    /// Text files in `dir`.
+    pub fn text(dir: Location, format: Format, compression: Compression, done: Vec<StoredFile>) -> Self {
+        let is_turtle = format == Format::Turtle;
+        let extension = format!("{}{}", if is_turtle { ".ttl" } else { ".nt" }, compression.extension());
+        Self { files: Files::new(dir, "triples", extension, done), kind: Kind::Text { compression, is_turtle } }
+    }
+
+    /// Files of a table in `dir`, of row groups of about `group_rows` rows.
+    pub fn table(dir: Location, level: i32, group_rows: usize, done: Vec<StoredFile>) -> Result<Self, ColumnsError> {
+        let groups = Groups {
+            table: Arc::new(Table::new(&FIELDS, level)?),
+            file: None,
+            group_rows,
+            pending: Vec::new(),
+            pending_rows: 0,
+            encoding: VecDeque::new(),
+        };
+        Ok(Self { files: Files::new(dir, "part", ".parquet".to_owned(), done), kind: Kind::Table(Box::new(groups)) })
+    }
+
+    /// Adds a piece to the open file.
+    pub fn add<'s>(&mut self, piece: Piece, scope: &ScopeFifo<'s>) -> Result<(), TriplesError> {
+        match (&mut self.kind, piece.content) {
+            (Kind::Table(groups), Content::Rows(rows)) => groups.add(rows, &mut self.files, scope),
+            (Kind::Text { compression, is_turtle }, Content::Text(text)) => {
+                if *is_turtle && !self.files.is_open() {
+                    let header = compression.compress(turtle::header()).map_err(TriplesError::Compress)?;
+                    self.files.write(&header, 0)?;
+                }
+                Ok(self.files.write(&text, piece.triples)?)
+            }
+            _ => unreachable!("a plan has one format"),
+        }
+    }
+
+    /// Publishes the open file, if one is.
+    pub fn close<'s>(&mut self, scope: &ScopeFifo<'s>) -> Result<(), TriplesError> {
+        if let Kind::Table(groups) = &mut self.kind {
+            groups.close(&mut self.files, scope)?;
+        }
+        Ok(self.files.close()?)
+    }
+
+    /// The files that are complete.
+    pub fn done(&self) -> &[StoredFile] {
+        self.files.done()
+    }
+}
+
+impl Groups {
+    fn add<'s>(&mut self, rows: Rows, files: &mut Files, scope: &ScopeFifo<'s>) -> Result<(), TriplesError> {
+        self.pending_rows += rows.len();
+        self.pending.push(rows);
+        if self.pending_rows >= self.group_rows { self.encode(files, scope) } else { Ok(()) }
+    }
+
+    /// Has the pending rows encoded, and writes the groups that are due.
+    fn encode<'s>(&mut self, files: &mut Files, scope: &ScopeFifo<'s>) -> Result<(), TriplesError> {
+        let count = std::mem::take(&mut self.pending_rows) as u64;
+        let rows = std::mem::take(&mut self.pending);
+        if count > 0 {
+            let (sender, receiver) = sync_channel(1);
+            let table = Arc::clone(&self.table);
+            scope.spawn_fifo(move |_| {
+                let (columns, buffers) = rows::columns(rows);
+                // Nobody listens any more if the run has failed.
+                let _ = sender.send(table.encode(columns, buffers));
+            });
+            self.encoding.push_back((count, receiver));
+        }
+        while self.encoding.len() > AHEAD * rayon::current_num_threads() {
+            self.write_next(files)?;
+        }
+        Ok(())
+    }
+
+    fn write_next(&mut self, files: &mut Files) -> Result<(), TriplesError> {
+        let Some((count, group)) = self.encoding.pop_front() else { return Ok(()) };
+        let group = group.recv().expect("a row group is always answered for")?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(self.table.file()?),
+        };
+        Ok(files.write(&file.append(group)?, count)?)
+    }
+
+    fn close<'s>(&mut self, files: &mut Files, scope: &ScopeFifo<'s>) -> Result<(), TriplesError> {
+        self.encode(files, scope)?;
+        while !self.encoding.is_empty() {
+            self.write_next(files)?;
+        }
+        if let Some(file) = self.file.take() {
+            files.write(&file.finish()?, 0)?;
+        }
+        Ok(())
+    }
+}

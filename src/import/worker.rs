@@ -1,0 +1,302 @@
+//! One batch of a dump -> munged rows or lines.
+//!
+//! Promise: what comes out depends on the batch and the plan alone; so batches can be worked on side by side.
+//! In -> out: [`Job`] -> [`Done`].
+//! Invariant: with [`Plan::distinct`], a triple that another entity may have too is put aside, not written here; and none is
+//! written twice for one entity.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::compression::Compression;
+use crate::dump::batches::Batch;
+use crate::dump::scan::Place;
+use crate::munge::Unfit;
+use crate::munge::text::{Bad, Context, Entity, Kept, Munger, Sink};
+use crate::rdf::ntriples::{self, Encoding};
+use crate::rdf::reader::Arena;
+use crate::rdf::term::{Iri, Triple};
+use crate::rdf::vocab;
+use crate::triples::Format;
+use crate::triples::lines::LineWriter;
+use crate::triples::rows::{RowWriter, Rows};
+
+/// What is to be made of every batch.
+#[derive(Debug)]
+pub struct Plan {
+    /// The rules.
+    pub munger: Munger,
+    /// What to write.
+    pub format: Format,
+    /// How lines are compressed.
+    pub compression: Compression,
+    /// How a table's cells are written.
+    pub encoding: Encoding,
+    /// Whether no triple is to be written twice.
+    pub distinct: bool,
+    /// Entities of a file; the next one begins a new file.
+    pub chunk_size: Option<u64>,
+}
+
+/// A batch, and what is known before it.
+#[derive(Debug)]
+pub struct Job {
+    /// The text.
+    pub batch: Batch,
+    /// The `schema:softwareVersion` of the dump so far.
+    pub format: Option<Arc<str>>,
+    /// Entities in the open file.
+    pub in_file: u64,
+    /// Where entities begin that were seen before, in bytes from the start of the batch.
+    pub repeated: Vec<u64>,
+}
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Its output, in order.
+    pub pieces: Vec<Piece>,
+    /// Lines of N-Triples to be written once, however often they come.
+    pub shared: Vec<u8>,
+    /// Triples read.
+    pub read: u64,
+    /// Triples that stay, the shared ones included.
+    pub kept: u64,
+    /// Entities that could not be munged, with their places in the file.
+    pub bad: Vec<(Place, Bad)>,
+    /// What could not be done: compression.
+    pub failed: Option<std::io::Error>,
+}
+
+/// A piece of output that goes into one file.
+#[derive(Debug)]
+pub struct Piece {
+    /// Whether a new file begins with it.
+    pub begins_file: bool,
+    /// Triples in it.
+    pub triples: u64,
+    /// Its content.
+    pub content: Content,
+}
+
+/// The content of a [`Piece`].
+#[derive(Debug)]
+pub enum Content {
+    /// Compressed text.
+    Text(Vec<u8>),
+    /// Rows of the table.
+    Rows(Rows),
+}
+
+/// Works on a batch.
+pub fn work(plan: &Plan, job: Job) -> Done {
+    let Batch { text, place, prefixes } = job.batch;
+    let (text, is_utf8) = readable(text);
+    let arena = Arena::default();
+    let mut worker = Worker {
+        plan,
+        writer: Writer::new(plan),
+        in_file: job.in_file,
+        repeated: job.repeated,
+        seen: Seen::default(),
+        begins_file: false,
+        triples: 0,
+        bad: Vec::new(),
+        done: Done::default(),
+    };
+    plan.munger.text(&text, &prefixes, job.format.as_deref(), &arena, &mut worker);
+    worker.end_piece();
+    let bad = std::mem::take(&mut worker.bad);
+    let mut done = worker.done;
+    done.bad = bad.into_iter().map(|bad| (place.after(&text.as_bytes()[..bad.offset]), told(bad, is_utf8))).collect();
+    done
+}
+
+/// The text, if it is UTF-8; else the text with the bytes that are not so replaced by what is no Turtle anywhere, so that what
+/// they stand in is bad, and nothing else.
+fn readable(text: Vec<u8>) -> (String, bool) {
+    if simdutf8::basic::from_utf8(&text).is_ok() {
+        // Checked twice, as the check above is the fast one and this one gives the string. Neither costs much.
+        return (String::from_utf8(text).unwrap_or_default(), true);
+    }
+    let valid =
+        text.utf8_chunks().flat_map(|chunk| [chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\\\u{1}" }]);
+    (valid.collect(), false)
+}
+
+fn told(bad: Bad, is_utf8: bool) -> Bad {
+    match bad.reason {
+        Unfit::Syntax(rule) if !is_utf8 => {
+            Bad { reason: Unfit::Syntax(format!("{rule} (the text holds bytes that are not UTF-8)")), ..bad }
+        }
+        _ => bad,
+    }
+}
+
+struct Worker<'p> {
+    plan: &'p Plan,
+    writer: Writer,
+    in_file: u64,
+    repeated: Vec<u64>,
+    seen: Seen,
+    begins_file: bool,
+    /// In this piece.
+    triples: u64,
+    bad: Vec<Bad>,
+    done: Done,
+}
+
+impl Sink for Worker<'_> {
+    fn header(&mut self, triple: &Triple<'_>) {
+        self.done.read += 1;
+        self.done.kept += 1;
+        if self.plan.distinct {
+            return self.share(triple);
+        }
+        self.triples += 1;
+        self.writer.triple(Iri::full(vocab::WIKIBASE_DUMP[0]), triple);
+    }
+
+    fn entity(&mut self, entity: &Entity<'_, '_>) {
+        self.done.read += entity.read() as u64;
+        if self.repeated.contains(&(entity.offset as u64)) {
+            return;
+        }
+        self.begin_entity();
+        for Kept { context, is_own, triple } in entity.kept() {
+            self.done.kept += 1;
+            if self.plan.distinct && self.is_shared(context, is_own) {
+                self.share(&triple);
+                continue;
+            }
+            if self.plan.distinct && !self.seen.insert(&triple) {
+                continue;
+            }
+            self.triples += 1;
+            self.writer.triple(context_iri(context, entity.iri()), &triple);
+        }
+    }
+
+    fn bad(&mut self, bad: Bad) {
+        self.begin_entity();
+        self.bad.push(bad);
+    }
+}
+
+impl Worker<'_> {
+    /// Whether a triple may be written for other entities too. In a table the entity is part of the row, but for nodes that
+    /// have a context of their own.
+    fn is_shared(&self, context: Context, is_own: bool) -> bool {
+        match self.plan.format {
+            Format::Parquet => context != Context::Entity,
+            Format::NTriples | Format::Turtle => !is_own,
+        }
+    }
+
+    fn share(&mut self, triple: &Triple<'_>) {
+        let encoding = if self.plan.format == Format::Parquet { self.plan.encoding } else { Encoding::Utf8 };
+        ntriples::line(&mut self.done.shared, triple, encoding);
+    }
+
+    fn begin_entity(&mut self) {
+        self.seen.clear();
+        if self.plan.chunk_size == Some(self.in_file) {
+            self.end_piece();
+            (self.begins_file, self.in_file) = (true, 0);
+        }
+        self.in_file += 1;
+    }
+
+    fn end_piece(&mut self) {
+        if self.writer.is_empty() && !self.begins_file {
+            return;
+        }
+        let begins_file = std::mem::take(&mut self.begins_file);
+        let triples = std::mem::take(&mut self.triples);
+        match std::mem::replace(&mut self.writer, Writer::new(self.plan)).end(self.plan.compression) {
+            Ok(content) => self.done.pieces.push(Piece { begins_file, triples, content }),
+            Err(error) => self.done.failed = Some(error),
+        }
+    }
+}
+
+/// The context of a table's rows.
+pub fn context_iri<'a>(context: Context, entity: Iri<'a>) -> Iri<'a> {
+    match context {
+        Context::Entity => entity,
+        Context::Reference => Iri::full(vocab::WIKIBASE_REFERENCE),
+        Context::Value => Iri::full(vocab::WIKIBASE_VALUE),
+    }
+}
+
+/// Where kept triples go until the piece ends.
+enum Writer {
+    Rows(RowWriter),
+    Lines(LineWriter),
+}
+
+impl Writer {
+    fn new(plan: &Plan) -> Self {
+        match plan.format {
+            Format::Parquet => Self::Rows(RowWriter::new(plan.encoding)),
+            Format::NTriples => Self::Lines(LineWriter::n_triples()),
+            Format::Turtle => Self::Lines(LineWriter::turtle()),
+        }
+    }
+
+    fn triple(&mut self, context: Iri<'_>, triple: &Triple<'_>) {
+        match self {
+            Self::Rows(rows) => rows.triple(context, triple),
+            Self::Lines(lines) => lines.triple(triple),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Rows(rows) => rows.is_empty(),
+            Self::Lines(lines) => lines.is_empty(),
+        }
+    }
+
+    fn end(self, compression: Compression) -> std::io::Result<Content> {
+        match self {
+            Self::Rows(rows) => Ok(Content::Rows(rows.finish())),
+            Self::Lines(lines) => compression.compress(lines.finish()).map(Content::Text),
+        }
+    }
+}
+
+/// Which lines were seen, for one entity.
+#[derive(Default)]
+struct Seen {
+    hasher: DefaultHashBuilder,
+    text: Vec<u8>,
+    lines: HashTable<(u32, u32)>,
+}
+
+impl Seen {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.lines.clear();
+    }
+
+    /// Whether the triple is new.
+    fn insert(&mut self, triple: &Triple<'_>) -> bool {
+        let start = self.text.len() as u32;
+        ntriples::line(&mut self.text, triple, Encoding::Utf8);
+        let (text, hasher) = (&self.text, &self.hasher);
+        let line = |(start, end): &(u32, u32)| &text[*start as usize..*end as usize];
+        let hash = |place: &(u32, u32)| hasher.hash_one(line(place));
+        let new = (start, text.len() as u32);
+        match self.lines.entry(hash(&new), |other| line(other) == line(&new), hash) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
+                entry.insert(new);
+                true
+            }
+        }
+    }
+}

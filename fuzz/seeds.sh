@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 corpus=${1:-corpus}
 samples=../data-samples
-mkdir -p "$corpus"/{scan,revision_map,metadata,decode}
+mkdir -p "$corpus"/{reader,scan,revision_map,metadata,decode}
 
 # seed <target> <name> <leading bytes, escaped>: the leading bytes and what comes in, as one input.
 seed() { { printf "$3"; cat; } >"$corpus/$1/$2"; }
@@ -13,16 +13,21 @@ for file in "$samples"/*.ttl "$samples"/*.nt; do
     name=$(basename "$file")
     seed scan "$name" '\0\0\0' <"$file"
     seed scan "$name-cut" '\x47\x09\0' <"$file"
+    head -c 3000 "$file" | seed reader "$name" '\x47\x09\0'
     head -c 3000 "$file" | sed '$d' | seed scan "$name-start" '\x47\x09\1'
 done
 
-# The fragments that the tests of the scan put documents together from: one string literal on a line.
-fragments=$(sed -n '/^const FRAGMENTS/,/^];/{ s/^    "\(.*\)",$/\1/; T; s/\\"/"/g; p; }' ../src/dump/scan/tests.rs)
-number=0
-while IFS= read -r fragment; do
-    number=$((number + 1))
-    printf '%b' "$fragment" | seed scan "fragment-$number" '\x13\x05\1'
-done <<<"$fragments"
+# fragments <target> <tests>: what the tests put documents together from, one string literal on a line.
+fragments() {
+    fragments=$(sed -n '/^const FRAGMENTS/,/^];/{ s/^    "\(.*\)",$/\1/; T; s/\\"/"/g; s/\\u{\([0-9A-Fa-f]*\)}/\\u\1/g; p; }' "$2")
+    local number=0 fragment
+    while IFS= read -r fragment; do
+        number=$((number + 1))
+        printf '%b' "$fragment" | seed "$1" "fragment-$number" '\x13\x05\1'
+    done <<<"$fragments"
+}
+fragments reader ../src/rdf/reader/tests.rs
+fragments scan ../src/dump/scan/tests.rs
 printf '%b' "${fragments//$'\n'/}" | seed scan fragments '\0\x21\0'
 
 for options in 0 1; do

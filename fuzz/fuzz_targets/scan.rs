@@ -8,7 +8,7 @@
 use headwater::dump::facts::{self, Fact};
 use headwater::dump::scan::{Found, Manner, Place, Scanner};
 use headwater::rdf::prefixes::Prefixes;
-use headwater::rdf::statement::Triple;
+use headwater::rdf::reader::Arena;
 use headwater::wikibase::uris::UrisScheme;
 use libfuzzer_sys::fuzz_target;
 use oxttl::TurtleParser;
@@ -57,10 +57,10 @@ fn reference(text: &[u8]) -> Result<Vec<Fact>, usize> {
     // oxttl loses the end of a name with escapes that touches the end of its input.
     let text = [text, b"\n"].concat();
     let scheme = UrisScheme::wikidata();
-    let mut found = Vec::new();
+    let (mut found, arena) = (Vec::new(), Arena::default());
     for triple in TurtleParser::new().for_slice(&text) {
         let triple = triple.map_err(|error| error.location().start.offset as usize)?;
-        found.extend(facts::fact(&Triple::from_oxrdf(&triple), &scheme));
+        found.extend(facts::fact(&arena.triple(&triple), &scheme));
     }
     Ok(found)
 }

@@ -76,11 +76,9 @@ pub struct Args {
     /// Also write the savepoint that the streaming updater starts from
     #[arg(long, value_name = "DIR", env = "HEADWATER_SAVEPOINT_DIR")]
     savepoint_dir: Option<String>,
-    /// Also write the revision map, as `bootstrap` does
+    /// Also write the revision map; its form follows from its name, such as revisions.csv.bz2
     #[arg(long, value_name = "FILE", env = "HEADWATER_REVISION_MAP")]
     revision_map: Option<String>,
-    #[command(flatten)]
-    map_output: MapOutput,
     /// Also write the report as JSON to this file
     #[arg(long, value_name = "FILE", env = "HEADWATER_REPORT")]
     report: Option<String>,
@@ -158,7 +156,7 @@ fn config(args: &Args) -> Result<Config, CliError> {
         return Err(CliError::usage("--compression is for nt and ttl; a table has --zstd-level"));
     }
     let wiki = args.dumps.wiki.wiki()?;
-    let map = args.revision_map.as_deref().map(|map| args.map_output.target(map, existing)).transpose()?;
+    let map = args.revision_map.as_deref().map(|map| MapOutput::default().target(map, existing)).transpose()?;
     let partition = Partition { date: date(args.table.date.as_deref())?, wiki: args.wiki_name()? };
     let output = Location::parse(&args.output)?;
     Ok(Config {

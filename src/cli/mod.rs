@@ -12,6 +12,7 @@ mod generate;
 mod import;
 mod input;
 mod man;
+mod munge;
 mod progress;
 mod revision_map;
 mod runtime;
@@ -59,6 +60,7 @@ struct Cli {
 enum Command {
     Bootstrap(bootstrap::Args),
     Import(import::Args),
+    Munge(munge::Args),
     RevisionMap(revision_map::Args),
     DumpStart(dump_start::Args),
     Savepoint(savepoint::Args),
@@ -90,6 +92,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
     match command {
         Command::Bootstrap(args) => bootstrap::run(&args, env, output),
         Command::Import(args) => import::run(&args, env, output),
+        Command::Munge(args) => munge::run(&args, output),
         Command::RevisionMap(args) => revision_map::run(&args, env, output),
         Command::DumpStart(args) => dump_start::run(&args, env, output),
         Command::Savepoint(args) => savepoint::run(&args, env, output),
@@ -123,6 +126,16 @@ impl Output {
         if !self.quiet {
             // If stderr is gone, there is nobody to read it.
             let _ = write!(std::io::stderr(), "{note}");
+        }
+    }
+
+    /// Prints one of many results on stdout: as a line of JSON, or as text.
+    fn line(&self, line: &(impl serde::Serialize + std::fmt::Display)) -> Result<(), CliError> {
+        if self.json {
+            let json = serde_json::to_string(line).map_err(|error| CliError::bug(&error))?;
+            runtime::print(&format!("{json}\n"))
+        } else {
+            runtime::print(&line.to_string())
         }
     }
 

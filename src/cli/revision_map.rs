@@ -47,7 +47,7 @@ pub struct MapInput {
 }
 
 /// How a revision map is written.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct MapOutput {
     /// Write the revision map as a directory of N part files, as Spark does
     #[arg(long, value_name = "N")]

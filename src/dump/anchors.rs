@@ -1,6 +1,6 @@
 //! The few places of a text that a revision scan must look at, found at memory speed.
 //!
-//! Promise: in a regular text ([`look`]) under prefixes that do not split a target ([`splits_target`]), every
+//! Promise: in a regular text ([`is_regular`]) under prefixes that do not split a target ([`splits_target`]), every
 //! statement that states a fact or declares a prefix holds an anchor. Other places may be anchors too.
 //! In -> out: bytes -> positions.
 //! Invariant: an anchor only says "read this statement"; that alone decides what it means. So a word inside a literal
@@ -11,31 +11,13 @@ use memchr::{memchr, memchr_iter, memchr3};
 use crate::dump::facts::TARGETS;
 use crate::rdf::prefixes::Prefixes;
 
-/// What a text looks like at first sight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// Every `"` is closed on its own line, so that up to the first long string every line ends outside all tokens.
-    ///
-    /// Of a text that is no Turtle this may be said where strings that are never closed are even in number in a group.
-    Regular,
-    /// Not so; or an apostrophe string or a comment with one quotation mark makes it seem so.
-    Irregular,
-    /// Not UTF-8.
-    Binary,
-}
-
-/// Looks at whole lines, group by group, so that all looks but the first find the group in the fastest memory.
-pub fn look(text: &[u8]) -> Look {
-    let mut look = Look::Regular;
-    for group in groups(text) {
-        if simdutf8::basic::from_utf8(group).is_err() {
-            return Look::Binary;
-        }
-        if look == Look::Regular && !strings_close(group) {
-            look = Look::Irregular;
-        }
-    }
-    look
+/// Whether every `"` of these whole lines is closed on its own line, so that up to the first long string every line ends
+/// outside all tokens.
+///
+/// No for an apostrophe string or a comment with one quotation mark as well. Of a text that is no Turtle yes may be said
+/// where strings that are never closed are even in number in a group.
+pub fn is_regular(text: &[u8]) -> bool {
+    groups(text).all(strings_close)
 }
 
 /// Bytes in which quotation marks are counted together, about.
@@ -233,7 +215,7 @@ mod tests {
             ("a:b a:c 'it\"s' .\n", false),
         ];
         for (text, expected) in rows {
-            assert_eq!(look(text.as_bytes()) == Look::Regular, *expected, "{text}");
+            assert_eq!(is_regular(text.as_bytes()), *expected, "{text}");
         }
     }
 

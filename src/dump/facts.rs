@@ -4,7 +4,7 @@
 //! In -> out: [`Triple`]s in document order -> [`Fact`]s in the same order.
 //! Not here: how the triples are found (see `dump::scan`).
 
-use crate::rdf::statement::{Iri, Node, Triple};
+use crate::rdf::term::{Iri, Literal, Term, Triple};
 use crate::rdf::vocab;
 use crate::wikibase::entity::{EntityId, Revision};
 use crate::wikibase::timestamp::Timestamp;
@@ -49,23 +49,9 @@ pub const TARGETS: [&str; 5] = [
     vocab::WIKIBASE_DUMP[2],
 ];
 
-/// Whether a triple of this subject and predicate can state a fact.
-pub fn may_state(subject: Node<'_>, predicate: Iri<'_>) -> bool {
-    let header = || {
-        [vocab::RDF_TYPE, vocab::SCHEMA_DATE_MODIFIED, vocab::SCHEMA_SOFTWARE_VERSION]
-            .iter()
-            .any(|iri| predicate.is(iri))
-    };
-    predicate.is(vocab::SCHEMA_VERSION) || predicate.is(vocab::OWL_SAME_AS) || (is_dump(subject) && header())
-}
-
-fn is_dump(subject: Node<'_>) -> bool {
-    matches!(subject, Node::Iri(subject) if vocab::WIKIBASE_DUMP.iter().any(|dump| subject.is(dump)))
-}
-
 /// The fact that `triple` states, if any.
 pub fn fact(triple: &Triple<'_>, scheme: &UrisScheme) -> Option<Fact> {
-    let Node::Iri(subject) = triple.subject else { return None };
+    let Term::Iri(subject) = triple.subject else { return None };
     if triple.predicate.is(vocab::SCHEMA_VERSION) {
         return Some(version(subject, triple.object, scheme));
     }
@@ -73,10 +59,11 @@ pub fn fact(triple: &Triple<'_>, scheme: &UrisScheme) -> Option<Fact> {
         let id = EntityId::parse(scheme.entity_local(&subject.to_text())?.as_bytes()).ok()?;
         return Some(Fact::Redirect(id));
     }
-    if is_dump(triple.subject) { header(triple) } else { None }
+    let is_dump = vocab::WIKIBASE_DUMP.iter().any(|dump| subject.is(dump));
+    if is_dump { header(triple) } else { None }
 }
 
-fn version(subject: Iri<'_>, object: Node<'_>, scheme: &UrisScheme) -> Fact {
+fn version(subject: Iri<'_>, object: Term<'_>, scheme: &UrisScheme) -> Fact {
     let subject = subject.to_text();
     let Some(local) = scheme.entity_data_local(&subject) else { return Fact::Foreign(subject.into()) };
     let bad = |rule: String| Fact::Bad(Box::new(Broken { subject: local.to_owned(), rule }));
@@ -84,22 +71,22 @@ fn version(subject: Iri<'_>, object: Node<'_>, scheme: &UrisScheme) -> Fact {
         Ok(entity) => entity,
         Err(error) => return bad(error.to_string()),
     };
-    let Node::Literal(version) = object else { return bad("schema:version is a literal".to_owned()) };
-    match Revision::parse(version.as_bytes()) {
+    let Term::Literal(version) = object else { return bad("schema:version is a literal".to_owned()) };
+    match Revision::parse(version.value.as_bytes()) {
         Ok(revision) => Fact::Revision(entity, revision),
-        Err(error) => bad(format!("{error}; its schema:version is {}", quoted(version))),
+        Err(error) => bad(format!("{error}; its schema:version is {}", quoted(version.value))),
     }
 }
 
 fn header(triple: &Triple<'_>) -> Option<Fact> {
     match triple.object {
-        Node::Iri(class) if triple.predicate.is(vocab::RDF_TYPE) && class.is(vocab::SCHEMA_DATASET) => {
+        Term::Iri(class) if triple.predicate.is(vocab::RDF_TYPE) && class.is(vocab::SCHEMA_DATASET) => {
             Some(Fact::Header)
         }
-        Node::Literal(date) if triple.predicate.is(vocab::SCHEMA_DATE_MODIFIED) => {
+        Term::Literal(Literal { value: date, .. }) if triple.predicate.is(vocab::SCHEMA_DATE_MODIFIED) => {
             Some(Timestamp::parse(date).map_or_else(|error| bad_date(&error.to_string(), date), Fact::HeaderDate))
         }
-        Node::Literal(format) if triple.predicate.is(vocab::SCHEMA_SOFTWARE_VERSION) => {
+        Term::Literal(Literal { value: format, .. }) if triple.predicate.is(vocab::SCHEMA_SOFTWARE_VERSION) => {
             Some(Fact::HeaderFormat(format.into()))
         }
         _ => None,

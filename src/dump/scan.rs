@@ -3,16 +3,18 @@
 //! Promise: for every document that oxttl accepts, the facts of its triples, in order, however the text is cut.
 //! In -> out: [`Scanner::push`] takes the next bytes; facts go to a sink. No I/O.
 //! Invariant: the scanner stands at the end of a statement whenever it is not carrying bytes over.
-//! Not here: what a fact is (`dump::facts`), where to look (`dump::anchors`), what a statement means (`rdf::statement`).
+//! Not here: what a fact is (`dump::facts`), where to look (`dump::anchors`), what a statement means (`rdf::reader`).
+
+use std::str::Utf8Error;
 
 use memchr::{memchr_iter, memmem, memrchr};
 
-use crate::dump::anchors::{self, Anchor, Look};
+use crate::dump::anchors::{self, Anchor};
 use crate::dump::facts::{self, Broken, Fact};
 use crate::rdf::SyntaxError;
-use crate::rdf::lexer::{self, Kind};
+use crate::rdf::lexer;
 use crate::rdf::prefixes::Prefixes;
-use crate::rdf::statement::{self, Iri, Listener, Node, Read, Triple};
+use crate::rdf::reader::{Arena, Reader};
 use crate::wikibase::uris::UrisScheme;
 
 /// A fact, and where the statement that states it begins.
@@ -49,6 +51,9 @@ impl Place {
 /// IRI that was never closed.
 pub const LONGEST_STATEMENT: usize = 64 << 20;
 
+/// Triples that a statement with an anchor has, about.
+const USUAL_TRIPLES: usize = 16;
+
 /// How a dump is to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner<'a> {
@@ -66,9 +71,8 @@ pub struct Scanner<'a> {
     carry: Vec<u8>,
     /// How long the carry was when it was last found to be incomplete.
     tried: usize,
-    /// Where the scanner stands: the place of byte `read` of the text being read; of the carry, between texts.
+    /// Where the scanner stands.
     place: Place,
-    read: usize,
     /// After a syntax error: nothing is read until a line ends a statement.
     recovering: bool,
     /// Whether under the prefixes a target can be written so that no anchor shows it.
@@ -83,7 +87,7 @@ enum Way {
     Anchored,
     /// Token by token to find where statements end; those with an anchor are read.
     Lexed,
-    /// Every statement, by oxttl.
+    /// Every statement.
     Parsed,
 }
 
@@ -91,17 +95,8 @@ impl<'a> Scanner<'a> {
     /// A scanner that stands at the start of a statement, under `prefixes`, `place` bytes and lines into a document.
     pub fn new(manner: Manner<'a>, prefixes: Prefixes, place: Place) -> Self {
         let splits_target = anchors::splits_target(&prefixes);
-        Self {
-            manner,
-            prefixes,
-            carry: Vec::new(),
-            tried: 0,
-            place,
-            read: 0,
-            recovering: false,
-            splits_target,
-            prefixes_changed: place,
-        }
+        let carry = Vec::new();
+        Self { manner, prefixes, carry, tried: 0, place, recovering: false, splits_target, prefixes_changed: place }
     }
 
     /// The prefixes that hold where the scanner stands.
@@ -201,199 +196,203 @@ impl<'a> Scanner<'a> {
         let read = self.scan(&carry[..lines], false, sink);
         if read == 0 {
             let rule = format!("a statement has at most {LONGEST_STATEMENT} bytes; perhaps a string is never closed");
-            let (broken, place) = self.broken(&carry, 0, &SyntaxError::new(0, rule));
-            sink(Found { fact: Fact::Bad(broken), place });
-            self.place = self.place.after(&carry);
-            self.recovering = true;
+            let mut text = Text::new(&carry, false, self.place, sink);
+            self.recovering = text.report(&SyntaxError::new(0, rule));
+            self.place = text.place_of(carry.len());
             carry.clear();
         }
         self.carry = carry.split_off(read);
         self.tried = self.carry.len();
     }
 
-    /// Reads the complete statements of `text`, which begins where the scanner stands. Returns how far; all of it if it
-    /// is the `whole` rest of the document.
-    fn scan(&mut self, text: &[u8], whole: bool, sink: &mut dyn FnMut(Found)) -> usize {
-        let mut at = 0;
-        let mut way = self.way(text);
-        let read = loop {
+    /// Reads the complete statements of `bytes`, which begin where the scanner stands. Returns how far; all of it if it is
+    /// the `whole` rest of the document.
+    fn scan(&mut self, bytes: &[u8], whole: bool, sink: &mut dyn FnMut(Found)) -> usize {
+        let mut text = Text::new(bytes, whole, self.place, sink);
+        let mut way = self.way(&text);
+        loop {
             if self.recovering {
-                match statement_break(&text[at..]) {
-                    Some(next) => (self.recovering, at) = (false, at + next),
-                    None => break text.len(),
-                }
+                self.recovering = !text.pass_broken_statement();
             }
-            match self.scan_one_way(text, &mut at, whole, way, sink) {
-                Ok(true) => way = self.way(&text[at..]),
-                Ok(false) => break at,
+            match self.read(&mut text, way) {
+                Ok(true) => way = self.way(&text),
+                Ok(false) => break,
                 Err(error) => {
-                    let (broken, place) = self.broken(text, at, &error);
-                    sink(Found { fact: Fact::Bad(broken), place });
-                    self.recovering = true;
-                    at = error.offset.clamp(at, text.len());
+                    self.recovering = text.report(&error);
                     // Where a rule is broken, lines may end anywhere.
                     way = if way == Way::Anchored { Way::Lexed } else { way };
                 }
             }
-        };
-        self.advance(text, read);
-        self.read = 0;
-        read
-    }
-
-    /// Moves the place on to `to`. Line feeds are counted once, whatever is asked for on the way.
-    fn advance(&mut self, text: &[u8], to: usize) {
-        self.place = self.place.after(&text[self.read..to]);
-        self.read = to;
-    }
-
-    fn way(&self, text: &[u8]) -> Way {
-        if self.splits_target || self.manner.strict {
-            return Way::Parsed;
         }
-        match anchors::look(text) {
-            Look::Binary => Way::Parsed,
-            Look::Regular => Way::Anchored,
-            Look::Irregular => Way::Lexed,
+        text.end();
+        self.place = text.place_of(text.at);
+        text.at
+    }
+
+    fn way(&self, text: &Text<'_, '_>) -> Way {
+        if self.splits_target || self.manner.strict || text.utf8.is_none() {
+            Way::Parsed
+        } else if anchors::is_regular(&text.bytes[text.at..]) {
+            Way::Anchored
+        } else {
+            Way::Lexed
         }
     }
 
-    /// Reads on from `at`; `Ok(true)` if the way must be chosen anew, `Ok(false)` if the text is read as far as it goes.
-    fn scan_one_way(
-        &mut self,
-        text: &[u8],
-        at: &mut usize,
-        whole: bool,
-        way: Way,
-        sink: &mut dyn FnMut(Found),
-    ) -> Result<bool, SyntaxError> {
+    /// Reads on; `Ok(true)` if the way must be chosen anew, `Ok(false)` if the text is read as far as it goes.
+    fn read(&mut self, text: &mut Text<'_, '_>, way: Way) -> Result<bool, SyntaxError> {
         match way {
-            Way::Anchored => self.anchored(text, at, whole, sink),
-            Way::Lexed => self.statements(text, at, whole, true, sink),
-            Way::Parsed => self.statements(text, at, whole, false, sink),
+            Way::Anchored => self.anchored(text),
+            Way::Lexed => self.lexed(text),
+            Way::Parsed => {
+                while self.statement(text)? {}
+                Ok(false)
+            }
         }
     }
 
-    fn anchored(
-        &mut self,
-        text: &[u8],
-        at: &mut usize,
-        whole: bool,
-        sink: &mut dyn FnMut(Found),
-    ) -> Result<bool, SyntaxError> {
-        while let Some(anchor) = anchors::find(text, *at) {
-            let Anchor::Read(hit) = anchor else { return self.statements(text, at, whole, true, sink) };
-            *at = statement_start(text, *at, hit);
-            while *at <= hit {
-                if !self.statement(text, at, whole, sink)? {
-                    return self.end(text, at, whole, sink);
+    fn anchored(&mut self, text: &mut Text<'_, '_>) -> Result<bool, SyntaxError> {
+        while let Some(anchor) = anchors::find(text.bytes, text.at) {
+            let Anchor::Read(hit) = anchor else { return self.lexed(text) };
+            text.at = statement_start(text.bytes, text.at, hit);
+            while text.at <= hit {
+                if !self.statement(text)? {
+                    return Ok(false);
                 }
                 if self.splits_target {
                     return Ok(true);
                 }
             }
         }
-        *at = statement_start(text, *at, text.len());
-        if whole { self.statements(text, at, whole, true, sink) } else { self.end(text, at, whole, sink) }
+        text.at = statement_start(text.bytes, text.at, text.bytes.len());
+        if text.whole { self.lexed(text) } else { Ok(false) }
     }
 
-    fn statements(
-        &mut self,
-        text: &[u8],
-        at: &mut usize,
-        whole: bool,
-        lexed: bool,
-        sink: &mut dyn FnMut(Found),
-    ) -> Result<bool, SyntaxError> {
+    fn lexed(&mut self, text: &mut Text<'_, '_>) -> Result<bool, SyntaxError> {
         loop {
-            if lexed {
-                let Some(end) = lexer::statement_end(text, *at, whole)? else {
-                    return self.end(text, at, whole, sink);
-                };
-                if anchors::find(&text[*at..end], 0).is_none() {
-                    *at = end;
-                    continue;
-                }
-            }
-            if !self.statement(text, at, whole, sink)? {
-                return self.end(text, at, whole, sink);
-            }
-            if lexed && self.splits_target {
+            if let Some(end) = lexer::statement_end(text.bytes, text.at, text.whole)?
+                && anchors::find(&text.bytes[text.at..end], 0).is_none()
+            {
+                text.at = end;
+            } else if !self.statement(text)? {
+                return Ok(false);
+            } else if self.splits_target {
                 return Ok(true);
             }
         }
     }
 
-    /// The text has no complete statement from `at` on. At the end of a document nothing but directives may be left.
-    fn end(
-        &mut self,
-        text: &[u8],
-        at: &mut usize,
-        whole: bool,
-        sink: &mut dyn FnMut(Found),
-    ) -> Result<bool, SyntaxError> {
-        let blank = lexer::skip_blank(text, *at).is_none();
-        if whole
-            && !blank
-            && let Err(error) = statement::rest(text, *at, &mut self.prefixes)
-        {
-            // No recovery: what looks like statements from here on may stand in a string that was never closed.
-            let (broken, place) = self.broken(text, *at, &error);
-            sink(Found { fact: Fact::Unfinished(broken), place });
-        }
-        // A comment that touches the end of the text may go on in what follows.
-        if whole || (blank && text.ends_with(b"\n")) {
-            *at = text.len();
-        }
-        Ok(false)
+    /// Reads the next statement; `Ok(false)` if the text ends before it does.
+    fn statement(&mut self, text: &mut Text<'_, '_>) -> Result<bool, SyntaxError> {
+        text.at = lexer::skip_blank(text.bytes, text.at).unwrap_or(text.at);
+        let Some(utf8) = text.utf8 else { return self.binary_statement(text) };
+        let end = self.take(utf8, text.at, text.whole, text)?;
+        text.at = end.unwrap_or(text.at);
+        Ok(end.is_some())
     }
 
-    fn statement(
+    /// The same in a text that is no UTF-8, as a statement may be nevertheless, and any comment.
+    fn binary_statement(&mut self, text: &mut Text<'_, '_>) -> Result<bool, SyntaxError> {
+        let start = text.at;
+        let end = lexer::statement_end(text.bytes, start, text.whole)?;
+        let Some(end) = end.or(text.whole.then_some(text.bytes.len())) else { return Ok(false) };
+        let place = |error: SyntaxError| SyntaxError::new(start + error.offset, error.message);
+        let bare = lexer::without_comments(&text.bytes[start..end]).map_err(place)?;
+        let invalid = |error: Utf8Error| SyntaxError::new(start + error.valid_up_to(), "text is UTF-8");
+        let bare = std::str::from_utf8(&bare).map_err(invalid)?;
+        let mut read = 0;
+        while let Some(end) = self.take(bare, read, true, text).map_err(place)? {
+            read = end;
+        }
+        text.at = end;
+        Ok(start < end)
+    }
+
+    /// Reads the statement at `at` of `utf8` and gives its facts to the sink. Returns how far it goes; `None`: further
+    /// than the text.
+    fn take(
         &mut self,
-        text: &[u8],
-        at: &mut usize,
+        utf8: &str,
+        at: usize,
         whole: bool,
-        sink: &mut dyn FnMut(Found),
-    ) -> Result<bool, SyntaxError> {
-        let start = lexer::skip_blank(text, *at).unwrap_or(*at);
-        let place = self.place.after(&text[self.read..start]);
-        let mut listener = Facts { scheme: self.manner.scheme, place, sink };
-        let read = if self.splits_target { statement::any_statement } else { statement::statement };
-        let read = read(text, start, whole, &mut self.prefixes, &mut listener)?;
-        let Some(Read { end, directive }) = read else { return Ok(false) };
-        (self.place, self.read, *at) = (place, start, end);
-        if directive {
-            self.prefixes_changed = place;
+        text: &mut Text<'_, '_>,
+    ) -> Result<Option<usize>, SyntaxError> {
+        let arena = Arena::default();
+        let mut triples = Vec::with_capacity(USUAL_TRIPLES);
+        let mut reader = Reader::new(&arena, &self.prefixes, utf8, at, whole);
+        if !reader.statement(&mut triples)? {
+            return Ok(None);
+        }
+        for fact in triples.iter().filter_map(|triple| facts::fact(triple, self.manner.scheme)) {
+            let place = text.place_of(text.at);
+            (text.sink)(Found { fact, place });
+        }
+        let (end, prefixes) = (reader.at(), reader.prefixes());
+        if !std::ptr::eq(prefixes, &raw const self.prefixes) {
+            self.prefixes = prefixes.clone();
+            self.prefixes_changed = text.place_of(text.at);
             self.splits_target = anchors::splits_target(&self.prefixes);
         }
-        Ok(true)
-    }
-
-    /// The broken rule in the statement at `at`, its subject and its place.
-    fn broken(&self, text: &[u8], at: usize, error: &SyntaxError) -> (Box<Broken>, Place) {
-        let start = lexer::skip_blank(text, at).unwrap_or(at);
-        let subject = subject_of(&text[start..]);
-        let rule = format!("this is no Turtle: {}", error.message);
-        let offset = error.offset.clamp(self.read, text.len());
-        (Box::new(Broken { subject, rule }), self.place.after(&text[self.read..offset]))
+        Ok(Some(end))
     }
 }
 
-/// Makes facts of triples.
-struct Facts<'a, 's> {
-    scheme: &'a UrisScheme,
+/// A text while it is read. It begins and ends with whole lines, or where the document does.
+struct Text<'t, 's> {
+    bytes: &'t [u8],
+    /// The same, if it is UTF-8.
+    utf8: Option<&'t str>,
+    /// Whether its end is the document's.
+    whole: bool,
+    /// The byte before which everything is read.
+    at: usize,
+    /// The byte up to which line feeds are counted, and its place.
+    counted: usize,
     place: Place,
     sink: &'s mut dyn FnMut(Found),
 }
 
-impl Listener for Facts<'_, '_> {
-    fn wants(&self, subject: Node<'_>, predicate: Iri<'_>) -> bool {
-        facts::may_state(subject, predicate)
+impl<'t, 's> Text<'t, 's> {
+    fn new(bytes: &'t [u8], whole: bool, place: Place, sink: &'s mut dyn FnMut(Found)) -> Self {
+        Self { bytes, utf8: simdutf8::basic::from_utf8(bytes).ok(), whole, at: 0, counted: 0, place, sink }
     }
 
-    fn take(&mut self, triple: Triple<'_>) {
-        if let Some(fact) = facts::fact(&triple, self.scheme) {
-            (self.sink)(Found { fact, place: self.place });
+    /// The place of a byte not before one whose place was asked for. Each line feed is counted once.
+    fn place_of(&mut self, byte: usize) -> Place {
+        self.place = self.place.after(&self.bytes[self.counted..byte]);
+        self.counted = byte;
+        self.place
+    }
+
+    /// Gives a broken rule of the statement that begins here to the sink. Returns whether it makes sense to look for
+    /// another statement after it.
+    fn report(&mut self, error: &SyntaxError) -> bool {
+        // What looks like statements may stand in a string that is never closed.
+        let unfinished = self.whole && lexer::statement_end(self.bytes, self.at, true) == Ok(None);
+        let start = lexer::skip_blank(self.bytes, self.at).unwrap_or(self.at);
+        let subject = subject_of(&self.bytes[start..]);
+        let broken = Box::new(Broken { subject, rule: format!("this is no Turtle: {}", error.message) });
+        let fact = if unfinished { Fact::Unfinished(broken) } else { Fact::Bad(broken) };
+        let offset = error.offset.clamp(self.at, self.bytes.len());
+        let place = self.place_of(offset);
+        (self.sink)(Found { fact, place });
+        self.at = if unfinished { self.bytes.len() } else { offset };
+        !unfinished
+    }
+
+    /// Goes on to where a statement seems to begin after a broken one, or to the end; `false` if none does.
+    fn pass_broken_statement(&mut self) -> bool {
+        let next = statement_break(&self.bytes[self.at..]);
+        self.at = next.map_or(self.bytes.len(), |next| self.at + next);
+        next.is_some()
+    }
+
+    /// There is no complete statement any more.
+    fn end(&mut self) {
+        let blank = lexer::skip_blank(self.bytes, self.at).is_none();
+        // A comment that touches the end of the text may go on in what follows.
+        if self.whole || (blank && self.bytes.ends_with(b"\n")) {
+            self.at = self.bytes.len();
         }
     }
 }
@@ -443,7 +442,7 @@ fn ends_statement(line: &[u8]) -> bool {
     while let Ok(Some(token)) = lexer::token(line, at, true) {
         (at, last) = (token.end, Some(token));
     }
-    last.is_some_and(|token| token.kind == Kind::Dot && token.end == line.len())
+    last.is_some_and(|token| token.is_dot && token.end == line.len())
 }
 
 #[cfg(test)]

@@ -328,20 +328,13 @@ impl<'a> Text<'_, 'a> {
         self.reader = Reader::new(self.arena, self.reader.prefixes(), self.text, next, true);
     }
 
-    /// The entity whose entity-data node the statement at `start` is about.
+    /// The entity whose entity-data node the statement at `start` is about, though it cannot be read.
     fn subject_of(&mut self, start: usize) -> Option<&'a str> {
-        let text: &'a str = self.text;
-        let token = lexer::token(text.as_bytes(), start, true).ok()??;
-        let word = &text[token.start..token.end];
-        let iri = match token.kind {
-            lexer::Kind::Iri { plain: true } => Iri::full(&word[1..word.len() - 1]),
-            lexer::Kind::Name { colon, plain: true } => {
-                let namespace = self.reader.prefixes().get(&word[..colon])?;
-                Iri { namespace, local: &word[colon + 1..] }
-            }
-            _ => return None,
-        };
-        let name = self.judge.namer().name(iri);
+        let token = lexer::token(self.text.as_bytes(), start, true).ok()??;
+        let statement = self.arena.text(&[&self.text[start..token.end], " a <http://schema.org/Dataset> ."].concat());
+        let mut triples = Vec::new();
+        Reader::new(self.arena, self.reader.prefixes(), statement, 0, true).statement(&mut triples).ok()?;
+        let name = self.name(&triples.first()?.subject)?;
         (name.space == Space::Data).then_some(name.local)
     }
 }

@@ -1,59 +1,19 @@
-//! The tokens of Turtle: where each begins and ends, and of which family it is.
+//! The tokens of Turtle: where each begins and ends.
 //!
 //! Promise: for valid Turtle, the same borders that oxttl sees; anything else is an error or ends as oxttl would end it.
 //! In -> out: bytes and a position at which no token is open -> one [`Token`].
 //! Invariant: a token other than a long string never holds a line feed, so a line begins outside every other token.
-//! Not here: what a token means (see `statement`). Rule: Turtle 1.1, section 6.5.
+//! Not here: what a token means (see `reader`). Rule: Turtle 1.1, section 6.5.
 
 use memchr::{memchr, memchr2, memchr3};
 
 use crate::rdf::SyntaxError;
 
-/// A family of tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `<…>`.
-    Iri {
-        /// Whether it holds no escape.
-        plain: bool,
-    },
-    /// A string in one pair of quotes, double or single.
-    String {
-        /// Whether it holds no escape.
-        plain: bool,
-    },
-    /// A string in triple quotes.
-    LongString,
-    /// `label:local`.
-    Name {
-        /// How many bytes the label has.
-        colon: usize,
-        /// Whether the local part holds no escape.
-        plain: bool,
-    },
-    /// A word without a colon: `a`, `true`, `PREFIX`, …
-    Keyword,
-    /// A number.
-    Number,
-    /// `_:label`.
-    Blank,
-    /// `@word`: a language tag, `@prefix` or `@base`.
-    At,
-    /// `.`, the end of a statement.
-    Dot,
-    /// `^^`.
-    Datatype,
-    /// `;` `,` `[` `]` `(` `)` and bytes that begin no token.
-    Punctuation(u8),
-}
-
-/// One token: `text[start..end]`.
+/// One token, by its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Its family.
-    pub kind: Kind,
-    /// Its first byte.
-    pub start: usize,
+    /// Whether it is the dot that ends a statement.
+    pub is_dot: bool,
     /// The byte after its last.
     pub end: usize,
 }
@@ -63,20 +23,21 @@ pub struct Token {
 /// `None`: the text ends before a token does, or before the next begins. With `whole`, the text's end is the document's.
 pub fn token(text: &[u8], at: usize, whole: bool) -> Result<Option<Token>, SyntaxError> {
     let Some(start) = skip_blank(text, at) else { return Ok(None) };
-    let found = match text[start] {
+    let next = text.get(start + 1);
+    let is_dot = text[start] == b'.' && !next.is_some_and(u8::is_ascii_digit);
+    let end = match text[start] {
+        _ if is_dot => Some(start + 1),
         b'<' => iri(text, start)?,
         b'"' | b'\'' => string(text, start)?,
-        b'@' => Some((Kind::At, run(text, start + 1, |byte| byte.is_ascii_alphanumeric() || byte == b'-'))),
-        b'.' if text.get(start + 1).is_some_and(u8::is_ascii_digit) => Some((Kind::Number, number(text, start))),
-        b'.' => Some((Kind::Dot, start + 1)),
-        b'0'..=b'9' | b'+' | b'-' => Some((Kind::Number, number(text, start))),
-        b'_' if text.get(start + 1) == Some(&b':') => Some((Kind::Blank, blank_label(text, start + 2))),
-        b'^' if text.get(start + 1) == Some(&b'^') => Some((Kind::Datatype, start + 2)),
+        b'@' => Some(run(text, start + 1, |byte| byte.is_ascii_alphanumeric() || byte == b'-')),
+        b'0'..=b'9' | b'+' | b'-' | b'.' => Some(number(text, start)),
+        b'_' if next == Some(&b':') => Some(blank_label(text, start + 2)),
+        b'^' if next == Some(&b'^') => Some(start + 2),
         byte if begins_name(byte) => Some(name(text, start)),
-        byte => Some((Kind::Punctuation(byte), start + 1)),
+        _ => Some(start + 1),
     };
     // A token that touches the end of the text may go on in what follows, even a dot: `.5` is a number.
-    Ok(found.filter(|(_, end)| whole || *end < text.len()).map(|(kind, end)| Token { kind, start, end }))
+    Ok(end.filter(|end| whole || *end < text.len()).map(|end| Token { is_dot, end }))
 }
 
 /// The first byte at or after `at` that is neither white space nor part of a comment.
@@ -96,15 +57,26 @@ pub fn skip_blank(text: &[u8], mut at: usize) -> Option<usize> {
 pub fn statement_end(text: &[u8], mut at: usize, whole: bool) -> Result<Option<usize>, SyntaxError> {
     while let Some(token) = token(text, at, whole)? {
         at = token.end;
-        if token.kind == Kind::Dot {
+        if token.is_dot {
             return Ok(Some(at));
         }
     }
     Ok(None)
 }
 
-fn iri(text: &[u8], start: usize) -> Result<Option<(Kind, usize)>, SyntaxError> {
-    let mut plain = true;
+/// The same text with every byte of its comments blank.
+pub fn without_comments(text: &[u8]) -> Result<Vec<u8>, SyntaxError> {
+    let mut bare = vec![b' '; text.len()];
+    let mut at = 0;
+    while let Some(start) = skip_blank(text, at) {
+        // A token that never ends is copied too.
+        at = token(text, start, true)?.map_or(text.len(), |token| token.end);
+        bare[start..at].copy_from_slice(&text[start..at]);
+    }
+    Ok(bare)
+}
+
+fn iri(text: &[u8], start: usize) -> Result<Option<usize>, SyntaxError> {
     let mut at = start + 1;
     while let Some(found) = memchr2(b'>', b'\\', &text[at..]) {
         let end = at + found;
@@ -112,9 +84,8 @@ fn iri(text: &[u8], start: usize) -> Result<Option<(Kind, usize)>, SyntaxError> 
             return Err(SyntaxError::new(at + line, "an IRI ends on the line on which it begins"));
         }
         if text[end] == b'>' {
-            return Ok(Some((Kind::Iri { plain }, end + 1)));
+            return Ok(Some(end + 1));
         }
-        plain = false;
         at = end + 2;
         if at > text.len() {
             return Ok(None);
@@ -126,39 +97,35 @@ fn iri(text: &[u8], start: usize) -> Result<Option<(Kind, usize)>, SyntaxError> 
     }
 }
 
-fn string(text: &[u8], start: usize) -> Result<Option<(Kind, usize)>, SyntaxError> {
+fn string(text: &[u8], start: usize) -> Result<Option<usize>, SyntaxError> {
     let quote = text[start];
     match (text.get(start + 1), text.get(start + 2)) {
         (Some(second), Some(third)) if *second == quote && *third == quote => Ok(long_string(text, start + 3, quote)),
-        (Some(second), None) if *second == quote => Ok(Some((Kind::String { plain: true }, start + 2))),
+        (Some(second), None) if *second == quote => Ok(Some(start + 2)),
         _ => short_string(text, start + 1, quote),
     }
 }
 
-fn short_string(text: &[u8], mut at: usize, quote: u8) -> Result<Option<(Kind, usize)>, SyntaxError> {
-    let mut plain = true;
+fn short_string(text: &[u8], mut at: usize, quote: u8) -> Result<Option<usize>, SyntaxError> {
     while at <= text.len() {
         let Some(found) = memchr3(quote, b'\\', b'\n', &text[at..]) else { return Ok(None) };
         at += found;
         match text[at] {
-            b'\\' => {
-                plain = false;
-                at += 2;
-            }
+            b'\\' => at += 2,
             b'\n' => return Err(SyntaxError::new(at, "a string in single quotation marks ends on its own line")),
-            _ => return Ok(Some((Kind::String { plain }, at + 1))),
+            _ => return Ok(Some(at + 1)),
         }
     }
     Ok(None)
 }
 
-fn long_string(text: &[u8], mut at: usize, quote: u8) -> Option<(Kind, usize)> {
+fn long_string(text: &[u8], mut at: usize, quote: u8) -> Option<usize> {
     while at <= text.len() {
         at += memchr2(quote, b'\\', &text[at..])?;
         if text[at] == b'\\' {
             at += 2;
         } else if text.get(at + 1) == Some(&quote) && text.get(at + 2) == Some(&quote) {
-            return Some((Kind::LongString, at + 3));
+            return Some(at + 3);
         } else {
             at += 1;
         }
@@ -188,22 +155,17 @@ fn blank_label(text: &[u8], start: usize) -> usize {
     without_dots(text, start, run(text, start, |byte| in_name(byte) || byte == b'.'))
 }
 
-fn name(text: &[u8], start: usize) -> (Kind, usize) {
+fn name(text: &[u8], start: usize) -> usize {
     let colon = run(text, start, |byte| in_name(byte) || byte == b'.');
-    if text.get(colon) != Some(&b':') {
-        return (Kind::Keyword, without_dots(text, start + 1, colon));
-    }
-    let (end, plain) = local_name(text, colon + 1);
-    (Kind::Name { colon: colon - start, plain }, end)
+    if text.get(colon) == Some(&b':') { local_name(text, colon + 1) } else { without_dots(text, start + 1, colon) }
 }
 
-/// The end of the local part that begins at `start`, and whether it holds no escape.
-fn local_name(text: &[u8], start: usize) -> (usize, bool) {
-    let mut plain = true;
+/// The end of the local part that begins at `start`.
+fn local_name(text: &[u8], start: usize) -> usize {
     // `end` is the last place where the name may end: dots at its end belong to what follows, unless escaped.
     let (mut at, mut end) = (start, start);
     if matches!(text.get(start), Some(b'-' | b'.')) {
-        return (start, plain);
+        return start;
     }
     loop {
         let after = run(text, at, |byte| in_name(byte) || byte == b':');
@@ -214,11 +176,11 @@ fn local_name(text: &[u8], start: usize) -> (usize, bool) {
         match text.get(at) {
             Some(b'.') => at += 1,
             Some(b'%') => (at, end) = (at + 1, at + 1),
-            Some(b'\\') => (at, end, plain) = (at + 2, at + 2, false),
-            _ => return (end.min(text.len()), plain),
+            Some(b'\\') => (at, end) = (at + 2, at + 2),
+            _ => return end.min(text.len()),
         }
         if at >= text.len() {
-            return (end.min(text.len()), plain);
+            return end.min(text.len());
         }
     }
 }

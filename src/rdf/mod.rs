@@ -1,7 +1,7 @@
 //! RDF syntax; has never heard of Wikibase.
 //!
 //! Promise: text in, statements and triples out, with the place of every error.
-//! In -> out: bytes -> [`lexer::Token`]s -> [`statement::Triple`]s.
+//! In -> out: text -> [`term::Triple`]s, by a [`reader::Reader`].
 //! Invariant: for every document that oxttl accepts, the same triples in the same order, wherever the text is cut.
 //! Not here: which triples matter (see `dump`).
 
@@ -9,7 +9,6 @@ pub mod lexer;
 pub mod ntriples;
 pub mod prefixes;
 pub mod reader;
-pub mod statement;
 pub mod term;
 pub mod turtle;
 pub mod vocab;

@@ -35,8 +35,8 @@ impl Prefixes {
         Some(&self.declared[at].1)
     }
 
-    /// The namespace of a label of at most 8 bytes, packed as a number by [`pack`], if a name of it surely is a valid IRI
-    /// however it goes on.
+    /// The namespace of a label of at most 8 bytes, as [`pack`] makes a number of it, if a name of it surely is a valid
+    /// IRI however it goes on.
     pub(super) fn get_packed(&self, label: u64) -> Option<&Namespace> {
         self.table.get(label)
     }
@@ -80,10 +80,13 @@ impl Prefixes {
     }
 }
 
-/// A label of at most 8 bytes as a number: its bytes, the first lowest, then zeros.
-pub(super) fn pack(label: &[u8]) -> Option<u64> {
+/// A label of at most 8 bytes as a number: its bytes, the first lowest, then its colon if that is still among the 8.
+fn pack(label: &str) -> Option<u64> {
     let mut bytes = [0; 8];
-    bytes.get_mut(..label.len())?.copy_from_slice(label);
+    bytes.get_mut(..label.len())?.copy_from_slice(label.as_bytes());
+    if let Some(colon) = bytes.get_mut(label.len()) {
+        *colon = b':';
+    }
     Some(u64::from_le_bytes(bytes))
 }
 
@@ -100,7 +103,7 @@ impl Table {
     fn new(declared: &[(Arc<str>, Arc<Namespace>)]) -> Self {
         let mut table = Self { slots: vec![None; (2 * declared.len()).next_power_of_two()].into() };
         for (label, namespace) in declared {
-            if let Some(label) = pack(label.as_bytes())
+            if let Some(label) = pack(label)
                 && takes_any_name(namespace.text())
             {
                 let mut slot = table.slot(label);

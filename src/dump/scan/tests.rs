@@ -7,12 +7,12 @@ use super::*;
 
 /// The facts of a document as oxttl reads it; `None` where it does not accept it.
 fn reference(text: &[u8]) -> Option<Vec<Fact>> {
-    // See `rdf::statement`: nothing may touch the end of oxttl's input.
+    // See `rdf::reader::judge`: nothing may touch the end of oxttl's input.
     let text = &[text, b"\n"].concat();
     let scheme = UrisScheme::wikidata();
-    let mut facts = Vec::new();
+    let (mut facts, arena) = (Vec::new(), Arena::default());
     for triple in TurtleParser::new().for_slice(text) {
-        facts.extend(facts::fact(&Triple::from_oxrdf(&triple.ok()?), &scheme));
+        facts.extend(facts::fact(&arena.triple(&triple.ok()?), &scheme));
     }
     Some(facts)
 }

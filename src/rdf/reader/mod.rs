@@ -12,7 +12,7 @@ mod judge;
 mod literal;
 mod runs;
 
-use crate::rdf::prefixes::{self, Prefixes};
+use crate::rdf::prefixes::Prefixes;
 use crate::rdf::term::{Iri, Namespace, Term, Triple};
 use crate::rdf::{SyntaxError, vocab};
 
@@ -218,15 +218,13 @@ impl<'a> Reader<'a> {
     #[inline]
     fn namespace(&mut self) -> Result<&'a Namespace, Stop> {
         let bytes = self.text.as_bytes();
-        let word = match bytes[self.at..].first_chunk() {
-            Some(word) => u64::from_le_bytes(*word),
-            None => prefixes::pack(&bytes[self.at..]).ok_or(Stop::End)?,
-        };
+        let word = runs::word(bytes, self.at);
         let length = runs::before_colon(word);
-        let label = if length < 8 { word & !(u64::MAX << (8 * length)) } else { word };
         if length == 8 && bytes.get(self.at + 8) != Some(&b':') {
             return Err(self.no_colon());
         }
+        // The label and its colon, if that is among the eight bytes.
+        let label = if length < 7 { word & !(u64::MAX << (8 * length + 8)) } else { word };
         let namespace = self.prefixes.get_packed(label).ok_or(Stop::Other)?;
         self.at += length + 1;
         Ok(namespace)

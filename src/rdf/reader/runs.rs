@@ -70,24 +70,28 @@ pub fn before_colon(word: u64) -> usize {
 #[inline(always)]
 fn run(bytes: &[u8], mut at: usize, is_of_kind: impl Fn(u64) -> u64) -> usize {
     loop {
-        let (word, length) = match bytes.get(at..).and_then(<[u8]>::first_chunk) {
-            Some(word) => (u64::from_le_bytes(*word), 8),
-            None => last_word(&bytes[at.min(bytes.len())..]),
-        };
-        let ends = !is_of_kind(word) & HIGH;
-        if ends != 0 || length < 8 {
-            return at + (ends.trailing_zeros() as usize / 8).min(length);
+        let ends = !is_of_kind(word(bytes, at)) & HIGH;
+        if ends != 0 || at + 8 > bytes.len() {
+            return (at + ends.trailing_zeros() as usize / 8).min(bytes.len());
         }
         at += 8;
     }
 }
 
-/// Less than eight bytes as a word, and how many.
+/// The eight bytes at `at`, the first lowest; zeros where the text is over.
+#[inline(always)]
+pub fn word(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(word) => u64::from_le_bytes(*word),
+        None => last_word(bytes.get(at..).unwrap_or_default()),
+    }
+}
+
 #[cold]
-fn last_word(bytes: &[u8]) -> (u64, usize) {
+fn last_word(bytes: &[u8]) -> u64 {
     let mut word = [0; 8];
     word[..bytes.len()].copy_from_slice(bytes);
-    (u64::from_le_bytes(word), bytes.len())
+    u64::from_le_bytes(word)
 }
 
 /// The high bit of each byte of `low`, all below 0x80, that is `byte` or more.

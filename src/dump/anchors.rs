@@ -6,7 +6,7 @@
 //! Invariant: an anchor only says "read this statement"; that alone decides what it means. So a word inside a literal
 //! costs a little time and can never become a fact.
 
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::{memchr, memchr3};
 
 use crate::dump::facts::TARGETS;
 use crate::rdf::prefixes::Prefixes;
@@ -35,10 +35,8 @@ fn groups(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn strings_close(group: &[u8]) -> bool {
-    match memchr(b'\\', group) {
-        None => memchr_iter(b'"', group).count().is_multiple_of(2),
-        Some(_) => strings_with_escapes_close(group),
-    }
+    let marks = finder::marks(group);
+    if marks.escapes { strings_with_escapes_close(group) } else { marks.even_quotes }
 }
 
 fn strings_with_escapes_close(group: &[u8]) -> bool {
@@ -91,6 +89,49 @@ mod finder {
     const LANES: usize = 64;
     /// Bytes that a test looks at behind a position.
     const BEHIND: usize = 8;
+
+    /// What the marks in a group say of its strings.
+    pub struct Marks {
+        /// Whether the number of `"` is even.
+        pub even_quotes: bool,
+        /// Whether there is a backslash.
+        pub escapes: bool,
+    }
+
+    /// Looks at all marks of a group, in one pass.
+    pub fn marks(group: &[u8]) -> Marks {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            #[expect(unsafe_code, reason = "as for `next_block`")]
+            // SAFETY: the feature was just found to be there.
+            return unsafe { marks_avx2(group) };
+        }
+        marks_anywhere(group)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn marks_avx2(group: &[u8]) -> Marks {
+        marks_anywhere(group)
+    }
+
+    #[inline(always)]
+    fn marks_anywhere(group: &[u8]) -> Marks {
+        let (mut odd, mut escapes) = ([0_u8; LANES], [0_u8; LANES]);
+        let (blocks, rest) = group.as_chunks::<LANES>();
+        for block in blocks {
+            for at in 0..LANES {
+                odd[at] ^= u8::from(block[at] == b'"');
+                escapes[at] |= u8::from(block[at] == b'\\');
+            }
+        }
+        for (at, byte) in rest.iter().enumerate() {
+            odd[at] ^= u8::from(*byte == b'"');
+            escapes[at] |= u8::from(*byte == b'\\');
+        }
+        let odd = odd.iter().fold(0, |odd, lane| odd ^ lane);
+        Marks { even_quotes: odd == 0, escapes: escapes.iter().fold(0, |any, lane| any | lane) != 0 }
+    }
 
     /// The first anchor at or after `from`.
     pub fn find(text: &[u8], from: usize) -> Option<usize> {

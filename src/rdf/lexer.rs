@@ -36,8 +36,11 @@ pub fn token(text: &[u8], at: usize, whole: bool) -> Result<Option<Token>, Synta
         byte if begins_name(byte) => Some(name(text, start)),
         _ => Some(start + 1),
     };
-    // A token that touches the end of the text may go on in what follows, even a dot: `.5` is a number.
-    Ok(end.filter(|end| whole || *end < text.len()).map(|end| Token { is_dot, end }))
+    // A token that touches the end of the text may go on in what follows, even a dot: `.5` is a number. So may a name with
+    // nothing but dots after it: `a:b..c` is one.
+    let dots = |end: usize| if is_dot { 0 } else { text[end..].iter().take_while(|byte| **byte == b'.').count() };
+    let goes_on = |end: usize| end + dots(end) == text.len();
+    Ok(end.filter(|end| whole || !goes_on(*end)).map(|end| Token { is_dot, end }))
 }
 
 /// The first byte at or after `at` that is neither white space nor part of a comment.

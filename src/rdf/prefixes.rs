@@ -14,11 +14,16 @@ use crate::rdf::term::Namespace;
 pub struct Prefixes {
     /// Sorted by label.
     declared: Vec<(Arc<str>, Arc<Namespace>)>,
-    /// Every namespace that was declared so far; a namespace's number is its place here, counted from 1.
+    /// Namespaces that were declared so far, for one that is declared again to keep its number.
     known: Vec<Arc<Namespace>>,
+    /// The highest number given.
+    numbers: u32,
     table: Table,
     base: Option<Arc<str>>,
 }
+
+/// Namespaces that are remembered at least; a dump has about 40. Bounded, so that memory does not grow with the dump.
+const MOST_KNOWN: usize = 1024;
 
 impl PartialEq for Prefixes {
     fn eq(&self, other: &Self) -> bool {
@@ -59,7 +64,11 @@ impl Prefixes {
         if let Some(known) = self.known.iter().find(|known| known.text() == text) {
             return known.clone();
         }
-        let namespace = Arc::new(Namespace::new(text, self.known.len() as u32 + 1));
+        if self.known.len() >= MOST_KNOWN.max(2 * self.declared.len()) {
+            self.known = self.declared.iter().map(|(_, namespace)| namespace.clone()).collect();
+        }
+        self.numbers += 1;
+        let namespace = Arc::new(Namespace::new(text, self.numbers));
         self.known.push(namespace.clone());
         namespace
     }
@@ -137,4 +146,49 @@ impl Table {
 /// Whether what follows the namespace is never part of an authority, of which not every name would be a valid one.
 fn takes_any_name(namespace: &str) -> bool {
     namespace.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_keeps_its_number() {
+        let mut prefixes = Prefixes::default();
+        let mut number = |label: &str, text: &str| {
+            prefixes.declare(label, text);
+            prefixes.get(label).unwrap().id()
+        };
+        assert_eq!(number("a", "http://a.org/"), 1);
+        assert_eq!(number("b", "http://b.org/"), 2);
+        assert_eq!(number("c", "http://a.org/"), 1);
+        assert_eq!(number("a", "http://c.org/"), 3);
+        assert_eq!(number("c", "http://c.org/"), 3);
+        assert_eq!(number("a", "http://a.org/"), 1);
+        for count in 0..5 * MOST_KNOWN {
+            assert_eq!(number("d", &format!("http://d.org/{count}/")), count + 4);
+        }
+        assert_eq!(number("e", "http://a.org/"), 1, "what is declared is remembered");
+        assert!(prefixes.known.len() <= MOST_KNOWN, "what is not is forgotten");
+    }
+
+    #[test]
+    fn short_labels_of_safe_namespaces_are_found_by_their_number() {
+        let rows = [
+            ("", "http://a.org/", true),
+            ("wd", "http://a.org/b#", true),
+            ("wikibas", "http://a.org?", true),
+            ("wikibase", "http://a.org/", true),
+            ("wikibases", "http://a.org/", false),
+            ("wd", "http://a.org", false),
+            ("wd", "urn:a:", false),
+        ];
+        for (label, namespace, expected) in rows {
+            let mut prefixes = Prefixes::default();
+            prefixes.declare(label, namespace);
+            let found = pack(label).and_then(|label| prefixes.get_packed(label));
+            assert_eq!(found.map(Namespace::text), expected.then_some(namespace), "{label}: <{namespace}>");
+            assert_eq!(prefixes.get_packed(0), None);
+        }
+    }
 }

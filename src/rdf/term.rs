@@ -29,7 +29,8 @@ impl Namespace {
         &self.text
     }
 
-    /// Its number: 0 for [`Self::NONE`]; else small, and the same for the same text within one document.
+    /// Its number: 0 for [`Self::NONE`]; else small, and the same for the same text within one document, if that declares
+    /// no more than a thousand namespaces.
     pub fn id(&self) -> usize {
         self.id as usize
     }
@@ -103,7 +104,7 @@ pub struct Literal<'a> {
 pub enum Tag<'a> {
     /// Nothing: an `xsd:string`. A datatype that says so is dropped.
     None,
-    /// A language, as oxttl gives it.
+    /// A language, as it is written, or in small letters: case does not matter.
     Language(&'a str),
     /// A datatype other than `xsd:string`.
     Datatype(Iri<'a>),

@@ -1,7 +1,7 @@
 //! Turtle -> triples, statement by statement.
 //!
-//! Promise: the triples that oxttl gives for a document, in the same order, or an error where it gives one; language tags
-//! are as written.
+//! Promise: the triples that oxttl gives for a document, in the same order, or an error where it gives one, wherever the
+//! text is cut. Language tags are as written.
 //! In -> out: text that begins between two statements, the prefixes that hold -> [`Triple`]s borrowed from the text.
 //! Invariant: plain statements (absolute http IRIs, names in ASCII without escapes, no nesting) are read here, and only
 //! what oxttl surely accepts; anything else is handed to oxttl (`judge`), so that there is one judge of what Turtle means.
@@ -75,7 +75,6 @@ impl<'a> Reader<'a> {
     /// [`Self::at`] is where that statement would begin. An error's offset is a place in the text; the reader then stands
     /// before the broken statement, and nothing was appended either.
     pub fn statement(&mut self, triples: &mut Vec<Triple<'a>>) -> Result<bool, SyntaxError> {
-        // A text of nothing but white space, or one that ends with a comment, leaves the reader before that.
         let first = self.skip_blank();
         let (start, read) = (self.at, triples.len());
         let plain = first.and_then(|first| if first == b'@' { self.prefix() } else { self.triples(first, triples) });

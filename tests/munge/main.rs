@@ -57,7 +57,7 @@ impl Lines {
     fn add(&mut self, triple: &Triple<'_>) {
         let mut line = Vec::new();
         ntriples::line(&mut line, triple, Encoding::Utf8);
-        self.0.insert(String::from_utf8(line).unwrap().trim_end().to_owned());
+        self.0.insert(String::from_utf8_lossy(&line).trim_end().to_owned());
     }
 }
 
@@ -78,7 +78,7 @@ fn munge(turtle: &str, options: &str) -> BTreeSet<String> {
     let mut munge = Options { skolemize: false, ..Options::default() };
     let mut scheme = UrisScheme::wikidata();
     while let Some(word) = words.next() {
-        let mut list = || Some(words.next().unwrap().split(',').map(str::to_owned).collect());
+        let mut list = || Some(words.next().expect("an option's value").split(',').map(str::to_owned).collect());
         match word {
             "--skolemize" => munge.skolemize = true,
             "--keep-types" => munge.keep_types = true,
@@ -86,7 +86,7 @@ fn munge(turtle: &str, options: &str) -> BTreeSet<String> {
             "--label-language" => munge.label_languages = list(),
             "--single-label" => munge.single_label = list(),
             "--commons" => scheme = UrisScheme::commons(),
-            "--host" => scheme = UrisScheme::for_host(words.next().unwrap()).unwrap(),
+            "--host" => scheme = UrisScheme::for_host(words.next().expect("a host")).expect("a host"),
             other => panic!("unknown option {other}"),
         }
     }
@@ -100,8 +100,8 @@ fn munge(turtle: &str, options: &str) -> BTreeSet<String> {
 fn cases() -> Vec<(String, String, String, BTreeSet<String>)> {
     let text = include_str!("upstream.txt");
     let case = |case: &str| {
-        let (head, rest) = case.split_once('\n').unwrap();
-        let (name, options) = head.split_once(" |").unwrap();
+        let (head, rest) = case.split_once('\n').expect("a head");
+        let (name, options) = head.split_once(" |").expect("options");
         let (turtle, output) = rest.split_once("\n---\n").unwrap_or((rest, ""));
         let is_triple = |line: &&str| line.starts_with('<') || line.starts_with('_');
         let triples = output.split('\n').filter(is_triple).map(str::to_owned).collect();

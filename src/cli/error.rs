@@ -215,8 +215,15 @@ impl From<ImportError> for CliError {
         match error {
             ImportError::Bootstrap(error) => error.into(),
             ImportError::Triples(error) => error.into(),
-            ImportError::Occupied { is_ours: true, .. } => Self::of(Kind::Usage, &error)
-                .hint("choose another directory, or pass --overwrite to replace what is there"),
+            ImportError::Occupied { is_ours: true, is_finished, .. } => {
+                Self::of(Kind::Usage, &error).hint(if is_finished {
+                    "a finished import is there: choose another directory, or pass --overwrite to replace it"
+                } else {
+                    "an unfinished import is there: go on with it with --resume, or pass --overwrite to begin anew"
+                })
+            }
+            ImportError::BadJournal { .. } | ImportError::OtherRun(_) => Self::of(Kind::Usage, &error)
+                .hint("give the options of that run, or pass --overwrite without --resume to begin anew"),
             ImportError::Occupied { is_ours: false, .. } => Self::of(Kind::Usage, &error)
                 .hint("choose another directory: headwater never deletes files that are not its own"),
             ImportError::NoDate(_) => Self::of(Kind::Usage, &error).hint("give the day with --date YYYYMMDD"),
@@ -231,6 +238,9 @@ impl From<TriplesError> for CliError {
         match error {
             TriplesError::Storage(error) => error.into(),
             TriplesError::Stopped => interrupted(),
+            TriplesError::ScratchLost => {
+                Self::of(Kind::Data, &error).hint("pass --overwrite without --resume to begin anew")
+            }
             error => Self::of(Kind::Data, &error),
         }
     }

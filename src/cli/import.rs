@@ -12,8 +12,9 @@ use crate::cli::progress::Watcher;
 use crate::cli::revision_map::MapOutput;
 use crate::compression::Compression;
 use crate::env::Env;
-use crate::import::{self, Config, Cut, Partition};
+use crate::import::{self, Config, Files, OnExisting, Partition};
 use crate::rdf::ntriples::Encoding;
+use crate::savepoint::OnExisting as SavepointExisting;
 use crate::storage::Location;
 use crate::triples::Format;
 
@@ -70,7 +71,7 @@ pub struct Args {
     #[arg(long, value_name = "MIB", default_value_t = 1024, env = "HEADWATER_MEMORY",
         value_parser = clap::value_parser!(u64).range(64..))]
     memory: u64,
-    /// A local directory for what does not fit into memory. Default: one beside the output, or the system's if that is no disk
+    /// A local directory for what does not fit into memory. Default: the output's own, or the system's if that is no disk
     #[arg(long, value_name = "DIR", env = "HEADWATER_TEMP_DIR")]
     temp_dir: Option<PathBuf>,
     /// Also write the savepoint that the streaming updater starts from
@@ -82,6 +83,9 @@ pub struct Args {
     /// Also write the report as JSON to this file
     #[arg(long, value_name = "FILE", env = "HEADWATER_REPORT")]
     report: Option<String>,
+    /// Go on with a run of the same command that was interrupted, after the last file that it completed
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     existing: Existing,
 }
@@ -160,7 +164,12 @@ fn config(args: &Args) -> Result<Config, CliError> {
     let partition = Partition { date: date(args.table.date.as_deref())?, wiki: args.wiki_name()? };
     let output = Location::parse(&args.output)?;
     Ok(Config {
-        scratch: args.scratch(&output),
+        scratch: args.temp_dir.clone(),
+        on_existing: match existing {
+            _ if args.resume => OnExisting::Resume,
+            SavepointExisting::Overwrite => OnExisting::Overwrite,
+            SavepointExisting::Refuse => OnExisting::Refuse,
+        },
         base: bootstrap::Config {
             wiki,
             from: From::Dumps(args.dumps.locations()?),
@@ -184,11 +193,11 @@ fn config(args: &Args) -> Result<Config, CliError> {
         },
         munge: args.munge.options(),
         distinct: args.dedup.unwrap_or(if is_table { Dedup::Exact } else { Dedup::None }) == Dedup::Exact,
-        cut: match (args.chunk_size, args.num_partitions) {
-            (Some(entities), _) => Cut::Entities(entities),
-            (None, Some(files)) => Cut::Files(files),
-            (None, None) if is_table => Cut::Files(64),
-            (None, None) => Cut::Never,
+        files: match (args.chunk_size, args.num_partitions) {
+            (Some(entities), _) => Files::Entities(entities),
+            (None, Some(count)) => Files::Count(count),
+            (None, None) if is_table => Files::Count(64),
+            (None, None) => Files::One,
         },
         partition,
         level: args.table.zstd_level,
@@ -206,13 +215,6 @@ impl Args {
             return Err(CliError::usage(format!("--wiki {name:?}: a name is of letters, digits, `.`, `_` and `-`")));
         }
         Ok(name)
-    }
-
-    /// A directory of its own, by process, so that two runs never share one.
-    fn scratch(&self, output: &Location) -> PathBuf {
-        let beside = || output.local().and_then(|path| path.parent().map(PathBuf::from));
-        let parent = self.temp_dir.clone().or_else(beside).unwrap_or_else(std::env::temp_dir);
-        parent.join(format!(".headwater-{}", std::process::id()))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::input::{MungeArgs, WikiArgs};
 use crate::compression::source::Source;
-use crate::dump::batches::{self, Batch, Event};
+use crate::dump::batches::{self, Batch, Cut, Event, Fill};
 use crate::dump::scan::Manner;
 use crate::munge::Verdict;
 use crate::munge::text::{Bad, Entity, Explained, Munger, Sink};
@@ -47,7 +47,8 @@ pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
     let source = Source::open(&location(&args.file)?)?;
     let mut shown = Shown { explain: args.explain, ..Shown::default() };
     let mut failed = None;
-    let read = batches::read(&source, Manner { scheme: &wiki.scheme, strict: false }, &mut |event| {
+    let manner = Manner { scheme: &wiki.scheme, strict: false };
+    let read = batches::read(&source, manner, Cut::Never, &mut Fill::default(), &mut |event| {
         let Event::Batch(batch) = event else { return ControlFlow::Continue(()) };
         failed = show(&munger, &batch, &mut shown, output).err();
         if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

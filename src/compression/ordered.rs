@@ -10,27 +10,32 @@ use std::ops::{ControlFlow, Range};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::compression::Compression;
-use crate::compression::source::{DecodeError, Seam, Source, WINDOW, Windows};
+use crate::compression::source::{DecodeError, Seam, Source, WINDOW};
 
 /// Text that one part may have, in bytes.
 const MOST_TEXT: usize = 64 << 20;
+
+/// Where windows go, each with the compressed byte up to which the file is decoded, about; `Break` ends the decoding.
+///
+/// The byte depends on the file alone, not on how many threads decode it.
+pub type Sink<'w> = &'w mut dyn FnMut(&[u8], u64) -> ControlFlow<()>;
 
 /// Gives the whole text to `windows`, until it breaks off; then `false`.
 ///
 /// Blocks of bzip2 are decoded by rayon's threads, some ahead. All else is decoded here: a gzip member of Wikidata's dumps has
 /// 500 MB of text, and one thread decodes them faster than many can munge.
-pub fn text(source: &Source, windows: Windows<'_>) -> Result<bool, DecodeError> {
+pub fn text(source: &Source, windows: Sink<'_>) -> Result<bool, DecodeError> {
     let mut going = true;
-    let mut give = |text: &[u8]| {
-        let flow = windows(text);
+    let mut give = |text: &[u8], byte: u64| {
+        let flow = windows(text, byte);
         going = flow.is_continue();
         flow
     };
-    match source.compression() {
-        Compression::Bzip2 => side_by_side(source, &mut give)?,
-        _ => {
-            source.decode(Seam::START, source.size(), &mut give)?;
-        }
+    if source.compression() == Compression::Bzip2 {
+        side_by_side(source, &mut give)?;
+    } else {
+        let before = source.consumed();
+        source.decode(Seam::START, source.size(), &mut |text| give(text, source.consumed() - before))?;
     }
     Ok(going)
 }
@@ -42,7 +47,7 @@ struct Part {
     end: Result<Seam, DecodeError>,
 }
 
-fn side_by_side(source: &Source, windows: Windows<'_>) -> Result<(), DecodeError> {
+fn side_by_side(source: &Source, windows: Sink<'_>) -> Result<(), DecodeError> {
     rayon::in_place_scope_fifo(|scope| {
         let mut ranges = source.ranges();
         let mut ahead: VecDeque<(Range<u64>, Receiver<Part>)> = VecDeque::new();
@@ -60,15 +65,17 @@ fn side_by_side(source: &Source, windows: Windows<'_>) -> Result<(), DecodeError
                 continue;
             }
             let mut flow = ControlFlow::Continue(());
+            let mut give = |text: &[u8]| {
+                flow = windows(text, range.start);
+                flow
+            };
             expected = match part.recv() {
                 Ok(part) if part.begin == expected => {
-                    flow = part.text.chunks(WINDOW).try_for_each(&mut *windows);
+                    // What breaks off is seen below.
+                    let _ = part.text.chunks(WINDOW).try_for_each(&mut give);
                     part.end?
                 }
-                _ => source.decode(expected, range.end, &mut |text| {
-                    flow = windows(text);
-                    flow
-                })?,
+                _ => source.decode(expected, range.end, &mut give)?,
             };
             if flow.is_break() {
                 return Ok(());

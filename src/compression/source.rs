@@ -113,6 +113,11 @@ impl Source {
         Self { part: part.max(1), ..self }
     }
 
+    /// The compressed bytes that went into decoding so far, of all files that count together.
+    pub fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
+    }
+
     /// The file.
     pub fn location(&self) -> &Location {
         self.blob.location()

@@ -15,14 +15,15 @@ use rayon::ScopeFifo;
 use crate::bootstrap::gather::{FileFacts, Gathered, LISTED, Skipped};
 use crate::bootstrap::{BootstrapError, OnBadEntity, manner};
 use crate::compression::source::Source;
-use crate::dump::batches::{self, Batch, Event};
+use crate::dump::batches::{self, Batch, Cut, Event, Fill};
 use crate::dump::facts::{Broken, Fact};
 use crate::dump::headers::Headers;
 use crate::dump::scan::{Found, Place};
 use crate::env::Env;
+use crate::import::journal::{self, Journal, Skip, UNFINISHED};
 use crate::import::output::Output;
 use crate::import::worker::{self, Content, Done, Job, Piece, Plan};
-use crate::import::{Config, Cut, ImportError};
+use crate::import::{Config, Files, ImportError};
 use crate::munge::text::{Bad, Munger};
 use crate::rdf::vocab;
 use crate::savepoint::manifest::Input;
@@ -48,44 +49,72 @@ pub struct Imported {
     pub kept: u64,
 }
 
-/// Runs the flow. The directory `dir` must be ready.
-pub fn run(config: &Config, dir: &Location, sources: Vec<Source>, env: &Env) -> Result<Imported, ImportError> {
+/// Runs the flow. The directory `dir` must be ready; with a `journal`, as that says.
+pub fn run(
+    config: &Config,
+    dir: &Location,
+    sources: Vec<Source>,
+    journal: Option<Journal>,
+    env: &Env,
+) -> Result<Imported, ImportError> {
     let plan = Plan {
         munger: Munger::new(&config.base.wiki.scheme, config.munge.clone()),
         format: config.format,
         compression: config.compression,
         encoding: config.encoding,
         distinct: config.distinct,
-        chunk_size: if let Cut::Entities(entities) = config.cut { Some(entities) } else { None },
     };
-    let output = match config.format {
-        Format::Parquet => {
-            Output::table(dir.clone(), config.level, config.group_rows, Vec::new()).map_err(TriplesError::from)?
-        }
-        format => Output::text(dir.clone(), format, config.compression, Vec::new()),
+    let input = |source: &Source| Input { location: source.location().to_string(), size: source.size() };
+    let inputs: Vec<_> = sources.iter().map(input).collect();
+    let cut = match config.files {
+        Files::Entities(entities) => Cut::Entities(entities),
+        Files::Count(count) => Cut::Bytes(inputs.iter().map(|input| input.size).sum::<u64>().div_ceil(count).max(1)),
+        Files::One => Cut::Never,
     };
-    let shared = config.distinct.then(|| Distinct::new(&config.scratch)).transpose()?;
+    let fingerprint = Journal::fingerprint(config, &inputs);
+    if journal.as_ref().is_some_and(|journal| journal.fingerprint != fingerprint) {
+        return Err(ImportError::OtherRun(dir.clone()));
+    }
+    let scratch = journal::scratch(config, dir);
+    let shared = match &journal {
+        _ if !config.distinct => None,
+        Some(journal) => Some(Distinct::resume(&scratch, &journal.scratch)?),
+        None => Some(Distinct::new(&scratch)?),
+    };
+    let skip_to = journal.as_ref().map(|journal| (journal.dump, journal.offset));
+    let journal = journal.unwrap_or_else(|| Journal { fingerprint, ..Journal::default() });
+    let output = output(config, &dir.join(UNFINISHED), journal.files.clone())?;
     rayon::in_place_scope_fifo(|scope| {
         let mut flow = Flow {
             config,
             plan: &plan,
             env,
             scope,
+            dir,
             output,
             shared,
+            journal,
+            skip_to,
             ahead: VecDeque::new(),
-            imported: Imported::default(),
+            gathered: Gathered { inputs, ..Gathered::default() },
             file: FileFacts::default(),
             format: None,
-            begun: VecDeque::new(),
-            repeated: Vec::new(),
-            in_file: 0,
-            input_before: 0,
+            repeated: VecDeque::new(),
         };
-        for source in sources {
-            flow.dump(&source.counting(Arc::clone(&env.progress.bytes)))?;
+        let mut fill = Fill::default();
+        for (number, source) in sources.into_iter().enumerate() {
+            flow.dump(number, &source.counting(Arc::clone(&env.progress.bytes)), cut, &mut fill)?;
         }
         flow.finish()
+    })
+}
+
+fn output(config: &Config, dir: &Location, done: Vec<StoredFile>) -> Result<Output, ImportError> {
+    Ok(match config.format {
+        Format::Parquet => {
+            Output::table(dir.clone(), config.level, config.group_rows, done).map_err(TriplesError::from)?
+        }
+        format => Output::text(dir.clone(), format, config.compression, done),
     })
 }
 
@@ -94,44 +123,51 @@ struct Flow<'f, 's> {
     plan: &'s Plan,
     env: &'f Env,
     scope: &'f ScopeFifo<'s>,
+    dir: &'f Location,
     output: Output,
     /// Lines that are to be written once, at the end.
     shared: Option<Distinct>,
-    /// Batches in work, with whether a file begins with them.
-    ahead: VecDeque<(bool, Receiver<Done>)>,
-    imported: Imported,
+    /// What is done, as it will be written when the next file is complete.
+    journal: Journal,
+    /// The batch to go on with, of a run that is resumed: in which dump, and at which byte of its text.
+    skip_to: Option<(usize, u64)>,
+    ahead: VecDeque<Ahead>,
+    gathered: Gathered,
     /// The dump being read.
     file: FileFacts,
     /// Its `schema:softwareVersion` so far.
     format: Option<Arc<str>>,
-    /// Where entities begin that are in no batch yet.
-    begun: VecDeque<u64>,
-    /// Those of them that were seen before.
-    repeated: Vec<u64>,
-    /// Entities in the open file, and the input's bytes that went before it.
-    in_file: u64,
-    input_before: u64,
+    /// Where entities begin that were seen before and are in no batch yet.
+    repeated: VecDeque<u64>,
+}
+
+/// A batch in work.
+struct Ahead {
+    begins_file: bool,
+    dump: usize,
+    offset: u64,
+    done: Receiver<std::io::Result<Done>>,
 }
 
 impl<'s> Flow<'_, 's> {
-    fn dump(&mut self, source: &Source) -> Result<(), ImportError> {
+    fn dump(&mut self, number: usize, source: &Source, cut: Cut, fill: &mut Fill) -> Result<(), ImportError> {
         let (name, form, bytes) = (source.location().to_string(), source.compression().name(), source.size());
-        self.imported.gathered.inputs.push(Input { location: name.clone(), size: bytes });
         self.file = FileFacts { name, form, bytes, headers: Some(Headers::default()), ..FileFacts::default() };
         self.format = None;
         let mut result = Ok(());
-        let read = batches::read(source, manner(&self.config.base), &mut |event| {
+        let read = batches::read(source, manner(&self.config.base), cut, fill, &mut |event| {
             result = match event {
                 Event::Found(found) => self.found(found, source.location()),
-                Event::Batch(batch) => self.batch(batch, source.location()),
+                Event::Batch(batch) => self.batch(number, batch),
             };
             if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         result?;
-        let (_, end) = read.map_err(BootstrapError::from)?;
-        self.settle(0, source.location())?;
-        self.file.text = end;
-        self.imported.gathered.files.push(std::mem::take(&mut self.file));
+        self.file.text = read.map_err(BootstrapError::from)?;
+        // The workers' places are in this dump.
+        self.settle(0)?;
+        self.file.skipped = self.journal.skipped.iter().filter(|skip| skip.dump == number).count() as u64;
+        self.gathered.files.push(std::mem::take(&mut self.file));
         Ok(())
     }
 
@@ -143,11 +179,10 @@ impl<'s> Flow<'_, 's> {
         match fact {
             Fact::Revision(entity, revision) => {
                 self.file.revisions += 1;
-                self.begun.push_back(place.offset);
-                if self.imported.gathered.table.get(entity).is_some() {
-                    self.imported.gathered.duplicates += 1;
-                    self.repeated.push(place.offset);
-                } else if self.imported.gathered.table.raise(entity, revision) == Raised::New {
+                if self.gathered.table.get(entity).is_some() {
+                    self.gathered.duplicates += 1;
+                    self.repeated.push_back(place.offset);
+                } else if self.gathered.table.raise(entity, revision) == Raised::New {
                     self.env.progress.entities.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -167,76 +202,66 @@ impl<'s> Flow<'_, 's> {
         Ok(())
     }
 
-    /// Has a batch worked on.
-    fn batch(&mut self, batch: Batch, location: &Location) -> Result<(), ImportError> {
+    /// Has a batch worked on, unless the run that is resumed did so.
+    fn batch(&mut self, dump: usize, batch: Batch) -> Result<(), ImportError> {
         if self.env.stop.load(Ordering::Relaxed) {
             return Err(BootstrapError::Stopped.into());
         }
         let (start, end) = (batch.place.offset, batch.place.offset + batch.text.len() as u64);
-        let entities = self.begun.iter().take_while(|place| **place < end).count();
-        self.begun.drain(..entities);
         let later = self.repeated.partition_point(|place| *place < end);
         let repeated = self.repeated.drain(..later).map(|place| place - start).collect();
-        let begins_file = self.begins_file();
-        let job = Job { batch, format: self.format.clone(), in_file: self.in_file, repeated };
-        self.in_file = self.counted(entities as u64);
-        let (sender, receiver) = sync_channel(1);
+        if self.skip_to.is_some_and(|place| (dump, start) < place) {
+            return Ok(());
+        }
+        self.skip_to = None;
+        let (sender, done) = sync_channel(1);
+        let ahead = Ahead { begins_file: batch.begins_chunk, dump, offset: start, done };
+        let job = Job { batch, format: self.format.clone(), repeated };
         let plan = self.plan;
         self.scope.spawn_fifo(move |_| {
             // Nobody listens any more if the run has failed.
             let _ = sender.send(worker::work(plan, job));
         });
-        self.ahead.push_back((begins_file, receiver));
-        self.settle(rayon::current_num_threads() + 1, location)
-    }
-
-    /// Entities in the open file after `more`; a full file is followed by another with the next entity.
-    fn counted(&self, more: u64) -> u64 {
-        match (self.plan.chunk_size, more) {
-            (_, 0) => self.in_file,
-            (Some(size), more) => (self.in_file + more - 1) % size + 1,
-            (None, more) => self.in_file + more,
-        }
-    }
-
-    /// Whether the next batch begins a new file, as the input goes.
-    fn begins_file(&mut self) -> bool {
-        let Cut::Files(files) = self.config.cut else { return false };
-        let read = self.env.progress.bytes.load(Ordering::Relaxed);
-        let share = self.env.progress.total_bytes.load(Ordering::Relaxed).div_ceil(files);
-        let begins = self.in_file > 0 && read / share.max(1) > self.input_before / share.max(1);
-        if begins {
-            (self.in_file, self.input_before) = (0, read);
-        }
-        begins
+        self.ahead.push_back(ahead);
+        self.settle(rayon::current_num_threads() + 1)
     }
 
     /// Takes what workers have done until no more than `most` batches are in work.
-    fn settle(&mut self, most: usize, location: &Location) -> Result<(), ImportError> {
+    fn settle(&mut self, most: usize) -> Result<(), ImportError> {
         while self.ahead.len() > most {
-            let Some((begins_file, done)) = self.ahead.pop_front() else { break };
-            let done = done.recv().expect("a batch is always answered for");
+            let Some(Ahead { begins_file, dump, offset, done }) = self.ahead.pop_front() else { break };
+            let done = done.recv().expect("a batch is always answered for").map_err(TriplesError::Compress)?;
             if begins_file {
-                self.output.close(self.scope)?;
+                self.next_file(dump, offset)?;
             }
-            self.take(done, location)?;
+            self.take(dump, done)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, done: Done, location: &Location) -> Result<(), ImportError> {
-        if let Some(error) = done.failed {
-            return Err(TriplesError::Compress(error).into());
+    /// Completes the open file; a run that is interrupted after this is resumed at the batch at `offset`.
+    fn next_file(&mut self, dump: usize, offset: u64) -> Result<(), ImportError> {
+        let before = self.output.done().len();
+        self.output.close(self.scope)?;
+        if self.output.done().len() > before {
+            self.journal.files = self.output.done().to_vec();
+            self.journal.scratch = match &mut self.shared {
+                Some(shared) => shared.checkpoint()?,
+                None => Vec::new(),
+            };
+            (self.journal.dump, self.journal.offset) = (dump, offset);
+            self.journal.write(self.dir)?;
         }
-        self.imported.read += done.read;
-        self.imported.kept += done.kept;
+        Ok(())
+    }
+
+    fn take(&mut self, dump: usize, done: Done) -> Result<(), ImportError> {
+        self.journal.read += done.read;
+        self.journal.kept += done.kept;
         for (place, bad) in done.bad {
-            self.bad(location, place, bad)?;
+            self.bad(dump, place, bad)?;
         }
-        for piece in done.pieces {
-            if piece.begins_file {
-                self.output.close(self.scope)?;
-            }
+        if let Some(piece) = done.piece {
             self.output.add(piece, self.scope)?;
         }
         match &mut self.shared {
@@ -246,25 +271,28 @@ impl<'s> Flow<'_, 's> {
     }
 
     /// An entity that could not be munged: it is in no output.
-    fn bad(&mut self, location: &Location, place: Place, bad: Bad) -> Result<(), ImportError> {
-        if let Ok(entity) = EntityId::parse(bad.subject.as_bytes()) {
-            self.imported.gathered.table.remove(entity);
-        }
-        let broken = Broken { subject: bad.subject, rule: bad.reason.to_string() };
-        let skipped = Skipped { location: location.clone(), place, broken };
+    fn bad(&mut self, dump: usize, place: Place, bad: Bad) -> Result<(), ImportError> {
+        let Place { offset, line } = place;
+        let skip = Skip { dump, offset, line, rule: bad.reason.to_string(), subject: bad.subject };
+        self.journal.bad.push(skip.subject.clone());
+        self.journal.skipped_count += 1;
         if self.config.base.on_bad_entity == OnBadEntity::Stop {
-            return Err(BootstrapError::BadEntity(Box::new(skipped)).into());
+            return Err(BootstrapError::BadEntity(Box::new(self.skipped(&skip)?)).into());
         }
-        let gathered = &mut self.imported.gathered;
-        gathered.skipped_count += 1;
-        self.file.skipped += 1;
-        if gathered.skipped_count > self.config.max_bad {
-            return Err(ImportError::TooManyBad { count: gathered.skipped_count, last: Box::new(skipped) });
+        if self.journal.skipped_count > self.config.max_bad {
+            let last = Box::new(self.skipped(&skip)?);
+            return Err(ImportError::TooManyBad { count: self.journal.skipped_count, last });
         }
-        if gathered.skipped.len() < LISTED {
-            gathered.skipped.push(skipped);
+        if self.journal.skipped.len() < LISTED {
+            self.journal.skipped.push(skip);
         }
         Ok(())
+    }
+
+    fn skipped(&self, skip: &Skip) -> Result<Skipped, ImportError> {
+        let Skip { dump, offset, line, subject, rule } = skip.clone();
+        let location = Location::parse(&self.gathered.inputs[dump].location)?;
+        Ok(Skipped { location, place: Place { offset, line }, broken: Broken { subject, rule } })
     }
 
     /// Writes what was put aside, and ends the files.
@@ -282,8 +310,15 @@ impl<'s> Flow<'_, 's> {
             })?;
         }
         self.output.close(self.scope)?;
-        self.imported.files = self.output.done().to_vec();
-        Ok(self.imported)
+        // Not before the end, or an entity that is repeated after it was found bad would not be known as repeated.
+        let bad: Vec<_> = self.journal.bad.iter().filter_map(|id| EntityId::parse(id.as_bytes()).ok()).collect();
+        for entity in bad {
+            self.gathered.table.remove(entity);
+        }
+        self.gathered.skipped_count = self.journal.skipped_count;
+        self.gathered.skipped = self.journal.skipped.iter().map(|skip| self.skipped(skip)).collect::<Result<_, _>>()?;
+        let Journal { read, kept, .. } = self.journal;
+        Ok(Imported { gathered: self.gathered, files: self.output.done().to_vec(), read, kept })
     }
 }
 
@@ -323,6 +358,6 @@ impl Contexts {
                 Content::Text(plan.compression.compress(lines.to_vec()).map_err(TriplesError::Compress)?)
             }
         };
-        Ok(Piece { begins_file: false, triples, content })
+        Ok(Piece { triples, content })
     }
 }

@@ -7,6 +7,7 @@
 //! cannot be munged is in none of the outputs, and on the list.
 
 pub mod flow;
+pub mod journal;
 pub mod manifest;
 pub mod output;
 pub mod report;
@@ -52,7 +53,7 @@ pub struct Config {
     /// Whether no triple is to be written twice.
     pub distinct: bool,
     /// When a new file begins.
-    pub cut: Cut,
+    pub files: Files,
     /// The table's partition.
     pub partition: Partition,
     /// Zstandard's level for a table; 0: none.
@@ -63,19 +64,32 @@ pub struct Config {
     pub max_bad: u64,
     /// Bytes of memory that the run may use, about, beside the state of the entities.
     pub memory: u64,
-    /// A local directory for what does not fit into memory; made, and deleted with all that is in it.
-    pub scratch: PathBuf,
+    /// A local directory for what does not fit into memory; `None`: beside the output, or the system's.
+    pub scratch: Option<PathBuf>,
+    /// What to do where an import is already.
+    pub on_existing: OnExisting,
+}
+
+/// What to do where an import is already, finished or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExisting {
+    /// End before anything is touched.
+    Refuse,
+    /// Replace it.
+    Overwrite,
+    /// Go on with it, if it is not finished.
+    Resume,
 }
 
 /// When a new file begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub enum Files {
     /// After so many entities.
     Entities(u64),
-    /// When so many files would be too few for what is left: each is of about the same share of the input.
-    Files(u64),
-    /// Never.
-    Never,
+    /// So that there are about so many, each of about the same share of the input.
+    Count(u64),
+    /// There is one.
+    One,
 }
 
 /// The Hive partition that a table's files belong to.
@@ -105,7 +119,20 @@ pub enum ImportError {
         found: Location,
         /// Whether it is of an earlier import, so that it may be replaced.
         is_ours: bool,
+        /// Whether that import was finished.
+        is_finished: bool,
     },
+    /// The journal of the run to be resumed is damaged.
+    #[error("{location} is no journal of an import")]
+    BadJournal {
+        /// The journal.
+        location: Location,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The run to be resumed had other options or inputs.
+    #[error("the interrupted run into {0} had other inputs or options")]
+    OtherRun(Location),
     /// No header tells the day.
     #[error("{0} begins without a dump header, so the day of its partition is not known")]
     NoDate(Location),
@@ -136,15 +163,10 @@ pub fn run(config: &Config, env: &Env) -> Result<Report, ImportError> {
     let sources = dumps.iter().map(Source::open).collect::<Result<Vec<_>, _>>()?;
     env.progress.total_bytes.store(sources.iter().map(Source::size).sum(), Ordering::Relaxed);
     let dir = directory(config, &sources, env)?;
-    let _claim = target::prepare(&dir, config.base.on_existing)?;
-    let imported = flow::run(config, &dir, sources, env)?;
+    let (_claim, journal) = target::prepare(&dir, config.on_existing)?;
+    let imported = flow::run(config, &dir, sources, journal, env)?;
     timing.read = (env.now)();
-    let finished = finish(config, &dir, imported, timing, env);
-    if finished.is_err() {
-        // What was written of it is worth nothing without the rest. The first error counts.
-        let _ = target::clear(&dir);
-    }
-    finished
+    finish(config, &dir, imported, timing, env)
 }
 
 fn finish(
@@ -160,7 +182,10 @@ fn finish(
     timing.written = (env.now)();
     let manifest = Manifest::new(config, &imported, timing.written);
     let report = Report::new(config, dir, &imported, published, timing);
+    target::publish(dir, &imported.files)?;
     storage::put(&dir.join(manifest::NAME), manifest.to_json().into())?;
+    storage::scratch::delete(&journal::scratch(config, dir))?;
+    target::tidy(dir)?;
     if let Some(file) = &config.base.report {
         storage::put(file, report.to_json().into())?;
     }

@@ -1,25 +1,37 @@
 //! The directory that an import writes to.
 //!
 //! Promise: files of others are never touched; of an earlier import nothing is left before the first file of this one.
-//! Invariant: the manifest is deleted first and written last, so that a directory with one is complete.
+//! Invariant: files are made in [`UNFINISHED`] and moved when all are complete; the manifest is deleted first and written last, so
+//! that a directory with one is complete.
 
-use crate::import::{ImportError, manifest};
-use crate::savepoint::OnExisting;
+use crate::import::journal::{Journal, UNFINISHED};
+use crate::import::{ImportError, OnExisting, manifest};
 use crate::storage::{self, Claim, Entry, Location};
+use crate::triples::files::StoredFile;
 
-/// Makes the directory ready, and keeps others from writing there while the claim lives.
-pub fn prepare(dir: &Location, on_existing: OnExisting) -> Result<Claim, ImportError> {
+/// Makes the directory ready, and keeps others from writing there while the claim lives. Returns the journal of the run to be
+/// resumed, if that is wanted and there is one.
+pub fn prepare(dir: &Location, on_existing: OnExisting) -> Result<(Claim, Option<Journal>), ImportError> {
     let found = storage::list(dir)?;
     if let Some(other) = found.iter().find(|entry| !is_ours(&name(entry, dir))) {
         return Err(occupied(dir, other, false));
     }
-    let manifest = found.iter().find(|entry| name(entry, dir) == manifest::NAME);
-    if let Some(manifest) = manifest.filter(|_| on_existing == OnExisting::Refuse) {
-        return Err(occupied(dir, manifest, true));
+    let finished = found.iter().find(|entry| name(entry, dir) == manifest::NAME);
+    let in_the_way = match on_existing {
+        OnExisting::Refuse => found.first(),
+        OnExisting::Resume => finished,
+        OnExisting::Overwrite => None,
+    };
+    if let Some(entry) = finished.filter(|_| in_the_way.is_some()).or(in_the_way) {
+        return Err(occupied(dir, entry, true));
     }
     let claim = storage::claim(dir)?;
-    clear(dir)?;
-    Ok(claim)
+    let journal = if on_existing == OnExisting::Resume { Journal::read(dir)? } else { None };
+    match &journal {
+        Some(journal) => journal.gather_files(dir)?,
+        None => clear(dir)?,
+    }
+    Ok((claim, journal))
 }
 
 /// Deletes what an import left there.
@@ -28,21 +40,40 @@ pub fn clear(dir: &Location) -> Result<(), ImportError> {
     ours.sort_by_key(|entry| name(entry, dir) != manifest::NAME);
     ours.iter().try_for_each(|entry| storage::delete(&entry.location))?;
     storage::delete_unpublished(dir, is_ours)?;
+    storage::delete_unpublished(&dir.join(UNFINISHED), is_ours)?;
     Ok(())
 }
 
+/// Moves the files to where they belong.
+pub fn publish(dir: &Location, files: &[StoredFile]) -> Result<(), ImportError> {
+    let unfinished = dir.join(UNFINISHED);
+    files.iter().try_for_each(|file| storage::rename(&unfinished.join(&file.name), &dir.join(&file.name)))?;
+    Ok(())
+}
+
+/// Deletes what is left of the run once its files are published.
+pub fn tidy(dir: &Location) -> Result<(), ImportError> {
+    let unfinished = dir.join(UNFINISHED);
+    storage::list(&unfinished)?.iter().try_for_each(|entry| storage::delete(&entry.location))?;
+    Ok(storage::delete_empty(&unfinished)?)
+}
+
 fn occupied(dir: &Location, found: &Entry, is_ours: bool) -> ImportError {
-    ImportError::Occupied { location: dir.clone(), found: found.location.clone(), is_ours }
+    let location = dir.clone();
+    let is_finished = name(found, dir) == manifest::NAME;
+    ImportError::Occupied { location, found: found.location.clone(), is_ours, is_finished }
 }
 
 fn name(entry: &Entry, dir: &Location) -> String {
     entry.location.relative_to(dir).unwrap_or_default()
 }
 
-/// `part-00001.parquet`, `triples-00001.nt.gz`, the manifest; unpublished ones have a dot before and more behind.
+/// `part-00001.parquet`, `triples-00001.nt.gz`, the manifest, what is unfinished; unpublished ones have a dot before and more
+/// behind.
 fn is_ours(name: &str) -> bool {
     let name = name.trim_start_matches('.');
     let numbered = ["part-", "triples-"].iter().find_map(|stem| name.strip_prefix(stem));
     name.starts_with(manifest::NAME)
+        || name.strip_prefix(UNFINISHED).is_some_and(|rest| rest.starts_with('/'))
         || numbered.is_some_and(|rest| rest.len() > 5 && rest.as_bytes()[..5].iter().all(u8::is_ascii_digit))
 }

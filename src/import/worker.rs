@@ -37,8 +37,6 @@ pub struct Plan {
     pub encoding: Encoding,
     /// Whether no triple is to be written twice.
     pub distinct: bool,
-    /// Entities of a file; the next one begins a new file.
-    pub chunk_size: Option<u64>,
 }
 
 /// A batch, and what is known before it.
@@ -48,8 +46,6 @@ pub struct Job {
     pub batch: Batch,
     /// The `schema:softwareVersion` of the dump so far.
     pub format: Option<Arc<str>>,
-    /// Entities in the open file.
-    pub in_file: u64,
     /// Where entities begin that were seen before, in bytes from the start of the batch.
     pub repeated: Vec<u64>,
 }
@@ -57,8 +53,8 @@ pub struct Job {
 /// What a batch came to.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// Its output, in order.
-    pub pieces: Vec<Piece>,
+    /// Its output; `None`: nothing.
+    pub piece: Option<Piece>,
     /// Lines of N-Triples to be written once, however often they come.
     pub shared: Vec<u8>,
     /// Triples read.
@@ -67,15 +63,11 @@ pub struct Done {
     pub kept: u64,
     /// Entities that could not be munged, with their places in the file.
     pub bad: Vec<(Place, Bad)>,
-    /// What could not be done: compression.
-    pub failed: Option<std::io::Error>,
 }
 
-/// A piece of output that goes into one file.
+/// Some output.
 #[derive(Debug)]
 pub struct Piece {
-    /// Whether a new file begins with it.
-    pub begins_file: bool,
     /// Triples in it.
     pub triples: u64,
     /// Its content.
@@ -91,28 +83,27 @@ pub enum Content {
     Rows(Rows),
 }
 
-/// Works on a batch.
-pub fn work(plan: &Plan, job: Job) -> Done {
-    let Batch { text, place, prefixes } = job.batch;
+/// Works on a batch. Errors: the output could not be compressed.
+pub fn work(plan: &Plan, job: Job) -> std::io::Result<Done> {
+    let Batch { text, place, prefixes, .. } = job.batch;
     let (text, is_utf8) = readable(text);
     let arena = Arena::default();
     let mut worker = Worker {
         plan,
         writer: Writer::new(plan),
-        in_file: job.in_file,
         repeated: job.repeated,
         seen: Seen::default(),
-        begins_file: false,
         triples: 0,
         bad: Vec::new(),
         done: Done::default(),
     };
     plan.munger.text(&text, &prefixes, job.format.as_deref(), &arena, &mut worker);
-    worker.end_piece();
-    let bad = std::mem::take(&mut worker.bad);
-    let mut done = worker.done;
+    let Worker { writer, triples, bad, mut done, .. } = worker;
+    if triples > 0 {
+        done.piece = Some(Piece { triples, content: writer.end(plan.compression)? });
+    }
     done.bad = bad.into_iter().map(|bad| (place.after(&text.as_bytes()[..bad.offset]), told(bad, is_utf8))).collect();
-    done
+    Ok(done)
 }
 
 /// The text, if it is UTF-8; else the text with the bytes that are not so replaced by what is no Turtle anywhere, so that what
@@ -139,11 +130,8 @@ fn told(bad: Bad, is_utf8: bool) -> Bad {
 struct Worker<'p> {
     plan: &'p Plan,
     writer: Writer,
-    in_file: u64,
     repeated: Vec<u64>,
     seen: Seen,
-    begins_file: bool,
-    /// In this piece.
     triples: u64,
     bad: Vec<Bad>,
     done: Done,
@@ -165,7 +153,7 @@ impl Sink for Worker<'_> {
         if self.repeated.contains(&(entity.offset as u64)) {
             return;
         }
-        self.begin_entity();
+        self.seen.clear();
         for Kept { context, is_own, triple } in entity.kept() {
             self.done.kept += 1;
             if self.plan.distinct && self.is_shared(context, is_own) {
@@ -181,7 +169,6 @@ impl Sink for Worker<'_> {
     }
 
     fn bad(&mut self, bad: Bad) {
-        self.begin_entity();
         self.bad.push(bad);
     }
 }
@@ -199,27 +186,6 @@ impl Worker<'_> {
     fn share(&mut self, triple: &Triple<'_>) {
         let encoding = if self.plan.format == Format::Parquet { self.plan.encoding } else { Encoding::Utf8 };
         ntriples::line(&mut self.done.shared, triple, encoding);
-    }
-
-    fn begin_entity(&mut self) {
-        self.seen.clear();
-        if self.plan.chunk_size == Some(self.in_file) {
-            self.end_piece();
-            (self.begins_file, self.in_file) = (true, 0);
-        }
-        self.in_file += 1;
-    }
-
-    fn end_piece(&mut self) {
-        if self.writer.is_empty() && !self.begins_file {
-            return;
-        }
-        let begins_file = std::mem::take(&mut self.begins_file);
-        let triples = std::mem::take(&mut self.triples);
-        match std::mem::replace(&mut self.writer, Writer::new(self.plan)).end(self.plan.compression) {
-            Ok(content) => self.done.pieces.push(Piece { begins_file, triples, content }),
-            Err(error) => self.done.failed = Some(error),
-        }
     }
 }
 
@@ -251,13 +217,6 @@ impl Writer {
         match self {
             Self::Rows(rows) => rows.triple(context, triple),
             Self::Lines(lines) => lines.triple(triple),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Rows(rows) => rows.is_empty(),
-            Self::Lines(lines) => lines.is_empty(),
         }
     }
 

@@ -56,6 +56,14 @@ pub fn delete_unpublished(dir: &FilePath, ours: fn(&str) -> bool) -> io::Result<
     Ok(())
 }
 
+/// Deletes a directory, unless something is in it or it is not there.
+pub fn delete_empty(dir: &FilePath) -> io::Result<()> {
+    match std::fs::remove_dir(dir) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),
+        done => done,
+    }
+}
+
 /// The same path without `..`, resolved as the system does it: after links, so only what exists can stand before it.
 fn without_parents(path: &FilePath) -> io::Result<PathBuf> {
     let parts: Vec<_> = path.components().collect();

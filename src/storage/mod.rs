@@ -363,6 +363,23 @@ pub fn delete(location: &Location) -> Result<(), StorageError> {
     wait(location, "delete", location.objects().delete(&location.path))
 }
 
+/// Moves a file, replacing what is there. In a store without names of its own for moved files this copies.
+/// Errors: `NotFound` where none is.
+pub fn rename(from: &Location, to: &Location) -> Result<(), StorageError> {
+    if !exists(from)? {
+        return Err(StorageError::NotFound { location: from.clone() });
+    }
+    wait(from, "move", from.objects().rename(&from.path, &to.path))
+}
+
+/// Deletes a directory that is empty, where directories are things of their own.
+pub fn delete_empty(dir: &Location) -> Result<(), StorageError> {
+    match dir.local() {
+        Some(path) => local::delete_empty(&path).map_err(|error| failed_io(dir, "delete", error)),
+        None => Ok(()),
+    }
+}
+
 /// Deletes what killed writers left unpublished of files of `ours` right inside the directory `dir`. Nobody may be writing
 /// there.
 pub fn delete_unpublished(dir: &Location, ours: fn(&str) -> bool) -> Result<(), StorageError> {

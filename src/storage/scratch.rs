@@ -24,9 +24,9 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Whether the directory outlives its owner, so that a later run can go on with it.
-    pub fn keep(&mut self, keep: bool) {
-        self.keep = keep;
+    /// Lets the directory outlive its owner, so that a later run can go on with it.
+    pub fn keep(&mut self) {
+        self.keep = true;
     }
 
     /// The file of that name, to be appended to.
@@ -50,6 +50,14 @@ impl Drop for Scratch {
             // What cannot be deleted is left; nobody is there to be told.
             let _ = fs::remove_dir_all(&self.dir);
         }
+    }
+}
+
+/// Deletes the directory and all that is in it, if it is there.
+pub fn delete(dir: &Path) -> Result<(), StorageError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(dir, "delete", error)),
+        _ => Ok(()),
     }
 }
 
@@ -84,6 +92,8 @@ impl ScratchFile {
     pub fn read(&mut self, start: u64, length: usize) -> Result<Vec<u8>, StorageError> {
         let mut bytes = vec![0; length];
         let read = self.file.seek(SeekFrom::Start(start)).and_then(|_| self.file.read_exact(&mut bytes));
+        // What is appended next belongs behind all the rest.
+        let read = read.and_then(|()| self.file.seek(SeekFrom::End(0)));
         read.map_err(|error| failed(&self.path, "read", error))?;
         Ok(bytes)
     }

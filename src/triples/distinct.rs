@@ -50,6 +50,30 @@ impl Distinct {
         Ok(Self { dir, scratch, depth, partitions })
     }
 
+    /// Goes on with a collection as it was at a [`Self::checkpoint`].
+    pub fn resume(dir: &Path, sizes: &[u64]) -> Result<Self, TriplesError> {
+        let mut collection = Self::new(dir)?;
+        collection.scratch.keep();
+        for (number, size) in sizes.iter().enumerate().take(PARTITIONS).filter(|(_, size)| **size > 0) {
+            let mut file = collection.scratch.file(&name(number))?;
+            if file.size() < *size {
+                return Err(TriplesError::ScratchLost);
+            }
+            file.truncate(*size)?;
+            collection.partitions[number].text = text_size(&mut file)?;
+            collection.partitions[number].file = Some(file);
+        }
+        Ok(collection)
+    }
+
+    /// Puts all on disk, to be found there by [`Self::resume`] whatever happens to this process; returns the sizes of files.
+    /// From now on the files outlive their owner: [`scratch::delete`](crate::storage::scratch::delete) deletes them.
+    pub fn checkpoint(&mut self) -> Result<Vec<u64>, TriplesError> {
+        (0..PARTITIONS).try_for_each(|number| self.flush(number))?;
+        self.scratch.keep();
+        Ok(self.partitions.iter().map(|partition| partition.file.as_ref().map_or(0, ScratchFile::size)).collect())
+    }
+
     /// Takes lines, each with its line feed.
     pub fn push(&mut self, lines: &[u8]) -> Result<(), TriplesError> {
         let mut start = 0;
@@ -71,7 +95,7 @@ impl Distinct {
             return Ok(());
         }
         if partition.file.is_none() {
-            partition.file = Some(self.scratch.file(&format!("{number:03}"))?);
+            partition.file = Some(self.scratch.file(&name(number))?);
         }
         // Repeats are near each other: a node is written again soon, if it is.
         let text = sorted(&partition.buffer);
@@ -151,6 +175,21 @@ fn sorted(lines: &[u8]) -> Vec<u8> {
     list.concat()
 }
 
+fn name(number: usize) -> String {
+    format!("{number:03}")
+}
+
+/// Bytes of text in a file.
+fn text_size(file: &mut ScratchFile) -> Result<u64, TriplesError> {
+    let (mut at, mut all) = (0, 0);
+    while at < file.size() {
+        let (packed, text) = sizes(&file.read(at, HEADER)?);
+        at += (HEADER + packed) as u64;
+        all += text as u64;
+    }
+    Ok(all)
+}
+
 /// Bytes that stand before each block: how long it is, packed and unpacked.
 const HEADER: usize = 8;
 
@@ -199,6 +238,30 @@ mod tests {
             .unwrap();
         assert!(!dir.path().join("scratch").exists(), "scratch files go");
         found
+    }
+
+    #[test]
+    fn a_collection_is_resumed_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("scratch");
+        let line = |number: u32| format!("<s{number}> <p> <o> .\n");
+        let mut collection = Distinct::new(&dir).unwrap();
+        (0..1000).for_each(|number| collection.push(line(number).as_bytes()).unwrap());
+        let sizes = collection.checkpoint().unwrap();
+        (1000..3000).for_each(|number| collection.push(line(number).as_bytes()).unwrap());
+        collection.checkpoint().unwrap();
+        std::mem::drop(collection);
+        let mut collection = Distinct::resume(&dir, &sizes).unwrap();
+        (900..1100).for_each(|number| collection.push(line(number).as_bytes()).unwrap());
+        let mut found = BTreeSet::new();
+        let mut take = |portion: &[u8]| {
+            found.extend(String::from_utf8_lossy(portion).split_inclusive('\n').map(str::to_owned));
+            Ok(())
+        };
+        collection.finish(1 << 20, &mut take).unwrap();
+        assert_eq!(found, (0..1100).map(line).collect());
+        crate::storage::scratch::delete(&dir).unwrap();
+        assert!(!dir.exists());
     }
 
     #[test]

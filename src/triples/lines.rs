@@ -53,11 +53,6 @@ impl LineWriter {
         }
     }
 
-    /// Whether no triple was added.
-    pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
-
     /// The text.
     pub fn finish(mut self) -> Vec<u8> {
         if let Some(turtle) = &mut self.turtle {

@@ -48,6 +48,9 @@ pub enum TriplesError {
     /// The run was asked to end.
     #[error("stopped before the end")]
     Stopped,
+    /// Scratch files of a run that is to be resumed are gone or too short.
+    #[error("the scratch files of the interrupted run are gone")]
+    ScratchLost,
     /// Rows that were put aside on disk could not be read back.
     #[error("the scratch files are damaged")]
     Scratch(#[source] std::io::Error),

@@ -114,11 +114,6 @@ impl RowWriter {
         self.rows.push([context, subject, predicate, object]);
     }
 
-    /// Whether no row was added.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// The rows.
     pub fn finish(self) -> Rows {
         self.rows

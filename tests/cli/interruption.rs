@@ -114,23 +114,23 @@ fn one_kill(env: &TestEnv, input: &str, moment: Duration) {
     assert!(env.read("map.csv") == env.read("whole.csv"), "killed after {moment:?}: another map");
 }
 
-fn start(env: &TestEnv, command: &str) -> Child {
+pub fn start(env: &TestEnv, command: &str) -> Child {
     // Quiet, since nobody reads the pipes while it runs.
     env.command(&format!("{command} --quiet")).spawn().expect("the program can be started")
 }
 
 /// Numbers that are as random as this needs.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let given = std::env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").subsec_nanos();
         Self(given.unwrap_or(u64::from(now) | 1))
     }
 
     /// From 0 to 1, by splitmix64.
-    fn fraction(&mut self) -> f64 {
+    pub fn fraction(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

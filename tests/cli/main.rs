@@ -42,6 +42,7 @@ mod settings;
 
 /// Help, manual pages, completions.
 mod help;
+mod import;
 
 /// Ctrl-C and sudden death.
 mod interruption;

@@ -40,8 +40,12 @@ impl Prefixes {
         Some(&self.declared[at].1)
     }
 
-    /// The namespace of a label of at most 8 bytes, as [`pack`] makes a number of it, if a name of it surely is a valid
-    /// IRI however it goes on.
+    /// The namespace of `label`, if a name of it surely is a valid IRI however it goes on.
+    pub(super) fn get_for_any_name(&self, label: &str) -> Option<&Namespace> {
+        self.get(label).filter(|namespace| takes_any_name(namespace.text()))
+    }
+
+    /// The same for a label of at most 8 bytes, as [`pack`] makes a number of it.
     pub(super) fn get_packed(&self, label: u64) -> Option<&Namespace> {
         self.table.get(label)
     }

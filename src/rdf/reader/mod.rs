@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         Ok(Term::Blank(&self.text[start..self.at]))
     }
 
-    /// `label:local`, if the label is known and short.
+    /// `label:local`, if the label is known.
     #[inline]
     fn name(&mut self) -> Result<Iri<'a>, Stop> {
         let namespace = self.namespace()?;
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
         let word = runs::word(bytes, self.at);
         let length = runs::before_colon(word);
         if length == 8 && bytes.get(self.at + 8) != Some(&b':') {
-            return Err(self.no_colon());
+            return self.namespace_of_long_label();
         }
         // The label and its colon, if that is among the eight bytes.
         let label = if length < 7 { word & !(u64::MAX << (8 * length + 8)) } else { word };
@@ -229,12 +229,17 @@ impl<'a> Reader<'a> {
         Ok(namespace)
     }
 
-    /// No colon in sight: the text ends within what may be a label, or this is none.
+    /// The same for a label of more than eight bytes.
     #[cold]
-    fn no_colon(&self) -> Stop {
-        let rest = &self.text.as_bytes()[self.at..];
-        let is_label = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
-        if rest.len() <= 8 && rest.iter().all(is_label) { Stop::End } else { Stop::Other }
+    fn namespace_of_long_label(&mut self) -> Result<&'a Namespace, Stop> {
+        let rest = &self.text[self.at..];
+        let ends = |byte: u8| !byte.is_ascii_alphanumeric() && !b"_-.".contains(&byte);
+        let length = rest.bytes().position(ends).ok_or(Stop::End)?;
+        if rest.as_bytes()[length] != b':' {
+            return Err(Stop::Other);
+        }
+        self.at += length + 1;
+        self.prefixes.get_for_any_name(&rest[..length]).ok_or(Stop::Other)
     }
 
     /// Ends a name after its first run of name bytes: further runs may follow after dots.

@@ -1,15 +1,13 @@
 //! Tables of texts that repeat, whose row groups are encoded side by side.
 //!
 //! Promise: the file is the same however many threads encoded it.
-//! In -> out: [`Views`] -> a [`Group`], on any thread -> [`TableFile`], in order.
+//! In -> out: [`Texts`] -> a [`Group`], on any thread -> [`TableFile`], in order.
 //! Layout, for readers that skip: one bloom filter for each column that is asked for by value, small pages with their own
 //! least and greatest value, dictionaries large enough for the nodes of a row group.
 
 use std::sync::Arc;
 
-use arrow_array::builder::make_view;
-use arrow_array::{ArrayRef, StringViewArray};
-use arrow_buffer::{Buffer, ScalarBuffer};
+use arrow_array::ArrayRef;
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
@@ -18,7 +16,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
-use crate::columns::{ColumnsError, encode};
+use crate::columns::{ColumnsError, Texts, encode};
 
 /// Rows of a data page: what a reader takes in to get at one row.
 const PAGE_ROWS: usize = 8192;
@@ -32,24 +30,6 @@ pub struct TableField {
     pub name: &'static str,
     /// Whether it is looked up by value.
     pub looked_up: bool,
-}
-
-/// The values of one column: pieces of shared buffers.
-#[derive(Debug, Default)]
-pub struct Views {
-    views: Vec<u128>,
-}
-
-impl Views {
-    /// Adds the text `buffer[start..end]`, where `buffer` is the one of that number.
-    pub fn push(&mut self, number: u32, buffer: &[u8], start: u32, end: u32) {
-        self.views.push(make_view(&buffer[start as usize..end as usize], number, start));
-    }
-
-    fn into_array(self, buffers: &Arc<[Buffer]>) -> Result<ArrayRef, ColumnsError> {
-        let array = StringViewArray::try_new(ScalarBuffer::from(self.views), Arc::clone(buffers), None);
-        Ok(Arc::new(array.map_err(|error| ColumnsError::Encode(error.into()))?))
-    }
 }
 
 /// How files of a table are written.
@@ -69,7 +49,7 @@ pub struct TableFile {
 impl Table {
     /// A table of these columns. A `level` of Zstandard; 0 for no compression.
     pub fn new(fields: &[TableField], level: i32) -> Result<Self, ColumnsError> {
-        let field = |field: &TableField| ArrowField::new(field.name, DataType::Utf8View, false);
+        let field = |field: &TableField| ArrowField::new(field.name, DataType::Utf8, false);
         let schema = Arc::new(Schema::new(fields.iter().map(field).collect::<Vec<_>>()));
         let compression = match level {
             0 => Compression::UNCOMPRESSED,
@@ -95,15 +75,14 @@ impl Table {
         Ok(TableFile { writer: writer.map_err(encode)? })
     }
 
-    /// Encodes rows: one column of views into the same buffers for each field.
-    pub fn encode(&self, columns: Vec<Views>, buffers: Vec<Vec<u8>>) -> Result<Group, ColumnsError> {
-        let buffers: Arc<[Buffer]> = buffers.into_iter().map(Buffer::from_vec).collect();
+    /// Encodes rows: one column for each field, all of one length.
+    pub fn encode(&self, columns: Vec<Texts>) -> Result<Group, ColumnsError> {
         // The factory wants a file for its schema only; without encryption a group's number does not matter.
         let factory = ArrowRowGroupWriterFactory::new(&self.file()?.writer, Arc::clone(&self.schema));
         let writers = factory.create_column_writers(0).map_err(encode)?;
         let mut chunks = Vec::with_capacity(writers.len());
-        for ((mut writer, views), field) in writers.into_iter().zip(columns).zip(self.schema.fields()) {
-            let array = views.into_array(&buffers)?;
+        for ((mut writer, texts), field) in writers.into_iter().zip(columns).zip(self.schema.fields()) {
+            let array: ArrayRef = Arc::new(texts.0);
             for leaf in compute_leaves(field, &array).map_err(encode)? {
                 writer.write(&leaf).map_err(encode)?;
             }

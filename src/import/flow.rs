@@ -223,7 +223,7 @@ impl<'s> Flow<'_, 's> {
             let _ = sender.send(worker::work(plan, job));
         });
         self.ahead.push_back(ahead);
-        self.settle(rayon::current_num_threads() + 1)
+        self.settle(2 * rayon::current_num_threads() + 1)
     }
 
     /// Takes what workers have done until no more than `most` batches are in work.

@@ -21,7 +21,7 @@ use crate::triples::rows::{self, FIELDS, Rows};
 use crate::triples::{Format, TriplesError};
 
 /// Row groups in work for each thread.
-const AHEAD: usize = 1;
+const AHEAD: usize = 2;
 
 /// The open output of a run.
 pub struct Output {
@@ -109,9 +109,8 @@ impl Groups {
             let (sender, receiver) = sync_channel(1);
             let table = Arc::clone(&self.table);
             scope.spawn_fifo(move |_| {
-                let (columns, buffers) = rows::columns(rows);
                 // Nobody listens any more if the run has failed.
-                let _ = sender.send(table.encode(columns, buffers));
+                let _ = sender.send(table.encode(rows::columns(&rows)));
             });
             self.encoding.push_back((count, receiver));
         }

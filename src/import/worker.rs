@@ -18,7 +18,7 @@ use crate::munge::Unfit;
 use crate::munge::text::{Bad, Context, Entity, Kept, Munger, Sink};
 use crate::rdf::ntriples::{self, Encoding};
 use crate::rdf::reader::Arena;
-use crate::rdf::term::{Iri, Triple};
+use crate::rdf::term::{Iri, Term, Triple};
 use crate::rdf::vocab;
 use crate::triples::Format;
 use crate::triples::lines::LineWriter;
@@ -145,7 +145,7 @@ impl Sink for Worker<'_> {
             return self.share(triple);
         }
         self.triples += 1;
-        self.writer.triple(Iri::full(vocab::WIKIBASE_DUMP[0]), triple);
+        self.writer.triple(Iri::full(vocab::WIKIBASE_DUMP[0]), triple, false);
     }
 
     fn entity(&mut self, entity: &Entity<'_, '_>) {
@@ -154,6 +154,7 @@ impl Sink for Worker<'_> {
             return;
         }
         self.seen.clear();
+        let mut last: Option<Term<'_>> = None;
         for Kept { context, is_own, triple } in entity.kept() {
             self.done.kept += 1;
             if self.plan.distinct && self.is_shared(context, is_own) {
@@ -164,7 +165,8 @@ impl Sink for Worker<'_> {
                 continue;
             }
             self.triples += 1;
-            self.writer.triple(context_iri(context, entity.iri()), &triple);
+            let again = last.replace(triple.subject).is_some_and(|last| last.is_same(&triple.subject));
+            self.writer.triple(context_iri(context, entity.iri()), &triple, again);
         }
     }
 
@@ -213,9 +215,10 @@ impl Writer {
         }
     }
 
-    fn triple(&mut self, context: Iri<'_>, triple: &Triple<'_>) {
+    /// `again`: the context and the subject are those of the triple before.
+    fn triple(&mut self, context: Iri<'_>, triple: &Triple<'_>, again: bool) {
         match self {
-            Self::Rows(rows) => rows.triple(context, triple),
+            Self::Rows(rows) => rows.triple(context, triple, again),
             Self::Lines(lines) => lines.triple(triple),
         }
     }

@@ -8,9 +8,10 @@
 use std::hash::BuildHasher;
 
 use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use crate::columns::table::{TableField, Views};
+use crate::columns::Texts;
+use crate::columns::table::TableField;
 use crate::rdf::ntriples::{self, Encoding};
 use crate::rdf::term::{Iri, Triple};
 
@@ -89,11 +90,16 @@ impl RowWriter {
         Self { rows: Rows::default(), encoding, hasher, predicates, context: None, subject: None }
     }
 
-    /// Adds a row.
-    pub fn triple(&mut self, context: Iri<'_>, triple: &Triple<'_>) {
+    /// Adds a row. `again`: its context and subject are those of the row before.
+    pub fn triple(&mut self, context: Iri<'_>, triple: &Triple<'_>, again: bool) {
         let encoding = self.encoding;
-        let context = self.again(self.context, |out| ntriples::iri(out, context, encoding));
-        let subject = self.again(self.subject, |out| ntriples::term(out, &triple.subject, encoding));
+        let (context, subject) = match (self.context, self.subject) {
+            (Some(context), Some(subject)) if again => (context, subject),
+            (before, _) => (
+                self.again(before, |out| ntriples::iri(out, context, encoding)),
+                self.rows.cell(|out| ntriples::term(out, &triple.subject, encoding)),
+            ),
+        };
         let predicate = self.predicate(triple.predicate);
         let object = self.rows.cell(|out| ntriples::term(out, &triple.object, encoding));
         (self.context, self.subject) = (Some(context), Some(subject));
@@ -151,26 +157,75 @@ impl RowWriter {
     }
 }
 
-/// The columns of a row group and the buffers they lie in.
-pub fn columns(pieces: Vec<Rows>) -> (Vec<Views>, Vec<Vec<u8>>) {
-    let mut order: Vec<(u32, u32)> = Vec::with_capacity(pieces.iter().map(Rows::len).sum());
-    for (piece, rows) in (0_u32..).zip(&pieces) {
-        order.extend((0..rows.len() as u32).map(|row| (piece, row)));
-    }
-    let predicate = |&(piece, row): &(u32, u32)| {
-        let rows = &pieces[piece as usize];
-        rows.text(rows.rows[row as usize][2])
-    };
-    order.sort_by(|a, b| predicate(a).cmp(predicate(b)));
+/// The columns of a row group.
+pub fn columns(pieces: &[Rows]) -> Vec<Texts> {
+    let texts: Vec<_> =
+        pieces.iter().map(|rows| std::str::from_utf8(&rows.text).expect("terms are written as text")).collect();
+    let order = by_predicate(pieces, &texts);
     let column = |at: usize| {
-        let mut views = Views::default();
-        for (piece, row) in &order {
-            let rows = &pieces[*piece as usize];
-            let Cell { start, end } = rows.rows[*row as usize][at];
-            views.push(*piece, &rows.text, start, end);
-        }
-        views
+        let cell = |(piece, row): &(u32, u32)| {
+            let Cell { start, end } = pieces[*piece as usize].rows[*row as usize][at];
+            &texts[*piece as usize][start as usize..end as usize]
+        };
+        order.iter().map(cell).collect()
     };
-    let columns = (0..FIELDS.len()).map(column).collect();
-    (columns, pieces.into_iter().map(|rows| rows.text).collect())
+    (0..FIELDS.len()).map(column).collect()
+}
+
+/// The rows of all pieces (piece, row), sorted by predicate; those of one predicate as they came.
+fn by_predicate(pieces: &[Rows], texts: &[&str]) -> Vec<(u32, u32)> {
+    // A piece has each predicate in one cell. So texts are compared once for each, and rows by the ranks of theirs.
+    let text = |piece: usize, cell: Cell| &texts[piece][cell.start as usize..cell.end as usize];
+    let mut ranks: Vec<HashMap<u32, u32>> = vec![HashMap::new(); pieces.len()];
+    let mut cells = Vec::new();
+    for (piece, rows) in pieces.iter().enumerate() {
+        for row in &rows.rows {
+            if ranks[piece].insert(row[PREDICATE].start, 0).is_none() {
+                cells.push((piece, row[PREDICATE]));
+            }
+        }
+    }
+    cells.sort_by_key(|(piece, cell)| text(*piece, *cell));
+    let mut rank = 0;
+    for at in 0..cells.len() {
+        let (piece, cell) = cells[at];
+        if at > 0 && text(cells[at - 1].0, cells[at - 1].1) != text(piece, cell) {
+            rank += 1;
+        }
+        ranks[piece].insert(cell.start, rank);
+    }
+    let mut order: Vec<(u32, u32, u32)> = Vec::with_capacity(pieces.iter().map(Rows::len).sum());
+    for (piece, rows) in pieces.iter().enumerate() {
+        let row = |(at, row): (usize, &[Cell; 4])| (ranks[piece][&row[PREDICATE].start], piece as u32, at as u32);
+        order.extend(rows.rows.iter().enumerate().map(row));
+    }
+    order.sort_unstable();
+    order.into_iter().map(|(_, piece, row)| (piece, row)).collect()
+}
+
+/// The predicate's place in a row.
+const PREDICATE: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_by_predicate_and_otherwise_as_they_came() {
+        let piece = |lines: &[&str]| {
+            let mut rows = RowWriter::new(Encoding::Utf8);
+            lines.iter().for_each(|line| rows.line("http://c", line.as_bytes()));
+            rows.finish()
+        };
+        let pieces = [
+            piece(&["<s> <p2> \"a b .\" .\n", "<s> <p1> \"b\" .\n", "<t> <p2> <c> .\n"]),
+            piece(&["<u> <p0> <d> .\n", "<u> <p2> <e> .\n"]),
+        ];
+        let columns = columns(&pieces);
+        let column = |at: usize| columns[at].iter().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(column(0), ["<http://c>"; 5]);
+        assert_eq!(column(1), ["<u>", "<s>", "<s>", "<t>", "<u>"]);
+        assert_eq!(column(2), ["<p0>", "<p1>", "<p2>", "<p2>", "<p2>"]);
+        assert_eq!(column(3), ["<d>", "\"b\"", "\"a b .\"", "<c>", "<e>"]);
+    }
 }

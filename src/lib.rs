@@ -20,6 +20,7 @@ pub mod storage;
 
 // Flows.
 pub mod bootstrap;
+pub mod sql;
 
 // The command line.
 pub mod cli;

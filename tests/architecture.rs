@@ -21,6 +21,7 @@ const RANKS: &[(&str, u8)] = &[
     ("revision_map", 5),
     ("savepoint", 5),
     ("bootstrap", 6),
+    ("sql", 6),
     ("cli", 7),
 ];
 
@@ -30,6 +31,7 @@ const DOORS: &[(&str, &str)] = &[
     ("tokio", "storage"),
     ("futures", "storage"),
     ("url", "storage"),
+    ("datafusion", "sql"),
     ("arrow_*", "columns"),
     ("parquet", "columns"),
     ("flate2", "compression"),

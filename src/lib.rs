@@ -23,6 +23,7 @@ pub mod triples;
 // Flows.
 pub mod bootstrap;
 pub mod import;
+pub mod sql;
 
 // The command line.
 pub mod cli;

@@ -5,7 +5,7 @@
 //! Not here: how state is stored (see `savepoint`).
 
 use std::borrow::Cow;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 
 use crate::wikibase::entity::{EntityId, EntityKind, Revision};
 
@@ -225,6 +225,17 @@ impl StateTable {
         EntityKind::ALL.into_iter().flat_map(|kind| self.pages(kind, 0..self.kinds[kind as usize].len() * REGION))
     }
 
+    /// A number above those of all entities of this kind.
+    pub fn end(&self, kind: EntityKind) -> usize {
+        self.kinds[kind as usize].len() * REGION * PAGE
+    }
+
+    /// The entities of this kind with these numbers, and their states, sorted.
+    pub fn range(&self, kind: EntityKind, numbers: Range<usize>) -> impl Iterator<Item = (EntityId, EntityState)> {
+        let pages = numbers.start / PAGE..numbers.end.min(self.end(kind)).div_ceil(PAGE);
+        self.pages(kind, pages).filter(move |(entity, _)| numbers.contains(&(entity.number() as usize)))
+    }
+
     /// Cuts the table into consecutive slices of one kind and at most about `entities` entities each, in entity order.
     pub fn slices(&self, entities: usize) -> Vec<StateSlice<'_>> {
         EntityKind::ALL.into_iter().flat_map(|kind| self.slices_of(kind, entities)).collect()
@@ -244,7 +255,7 @@ impl StateTable {
         slices
     }
 
-    fn pages(&self, kind: EntityKind, pages: std::ops::Range<usize>) -> impl Iterator<Item = (EntityId, EntityState)> {
+    fn pages(&self, kind: EntityKind, pages: Range<usize>) -> impl Iterator<Item = (EntityId, EntityState)> {
         pages.filter_map(move |at| Some((at, self.page(kind, at)?))).flat_map(move |(at, page)| {
             page.iter().map(move |(slot, word)| {
                 let number = (at * PAGE + slot) as u32;
@@ -345,7 +356,7 @@ fn grown<T: Default>(list: &mut Vec<T>, at: usize) -> &mut T {
 pub struct StateSlice<'a> {
     table: &'a StateTable,
     kind: EntityKind,
-    pages: std::ops::Range<usize>,
+    pages: Range<usize>,
     len: usize,
 }
 

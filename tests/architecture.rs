@@ -22,9 +22,10 @@ const RANKS: &[(&str, u8)] = &[
     ("revision_map", 5),
     ("triples", 5),
     ("savepoint", 5),
-    ("bootstrap", 6),
-    ("import", 7),
-    ("cli", 8),
+    ("sql", 6),
+    ("bootstrap", 7),
+    ("import", 8),
+    ("cli", 9),
 ];
 
 /// Foreign crates, and the one module that may name each. A star stands for the rest of the name.
@@ -33,6 +34,7 @@ const DOORS: &[(&str, &str)] = &[
     ("tokio", "storage"),
     ("futures", "storage"),
     ("url", "storage"),
+    ("datafusion", "sql"),
     ("arrow_*", "columns"),
     ("parquet", "columns"),
     ("flate2", "compression"),

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::bootstrap::{BootstrapError, OnBadEntity};
+use crate::bootstrap::{BootstrapError, From, OnBadEntity, table};
 use crate::compression::source::Source;
 use crate::dump::facts::{Broken, Fact};
 use crate::dump::headers::Headers;
@@ -112,6 +112,20 @@ pub fn dumps(
         gathered.files.push(file);
     }
     Ok(gathered)
+}
+
+/// The headers of dumps, or of what was made of them.
+pub fn headers(
+    from: &From,
+    manner: Manner<'_>,
+    on_bad_entity: OnBadEntity,
+    env: &Env,
+) -> Result<Headers, BootstrapError> {
+    match from {
+        From::Dumps(files) => Ok(dumps(files, manner, on_bad_entity, env)?.headers()),
+        From::Triples(text) => table::headers(text, env),
+        From::RevisionMap { .. } => Ok(Headers::default()),
+    }
 }
 
 /// What is read twice is counted twice. (The files of a revision map come from one listing and are not the same.)

@@ -8,6 +8,7 @@
 pub mod gather;
 pub mod guard;
 pub mod report;
+pub mod table;
 
 use std::sync::atomic::Ordering;
 
@@ -20,6 +21,7 @@ use crate::env::Env;
 use crate::revision_map::{self, Negative, RevisionMapError, WriteOptions};
 use crate::savepoint::manifest::{DumpStarts, Provenance};
 use crate::savepoint::{self, OnExisting, SavepointError};
+use crate::sql::SqlError;
 use crate::storage::{self, Location, StorageError, Writer};
 use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
@@ -47,6 +49,8 @@ pub struct Wiki {
 pub enum From {
     /// Turtle or N-Triples dumps.
     Dumps(Vec<Location>),
+    /// A triples table: a directory of Parquet files, or a pattern.
+    Triples(String),
     /// `entity,revision` files.
     RevisionMap {
         /// The files.
@@ -95,6 +99,9 @@ pub enum BootstrapError {
     /// A revision map could not be read or written.
     #[error(transparent)]
     RevisionMap(#[from] RevisionMapError),
+    /// A triples table could not be read.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
     /// The savepoint could not be written.
     #[error(transparent)]
     Savepoint(#[from] SavepointError),
@@ -144,8 +151,9 @@ pub fn refuse_clashes(config: &Config, more: Option<&Location>) -> Result<(), Bo
     let map = config.revision_map.as_ref().map(|(target, _)| target);
     let outputs: Vec<_> =
         [config.savepoint_dir.as_ref(), map, config.report.as_ref(), more].into_iter().flatten().collect();
-    let inputs: Vec<_> = match &config.from {
-        From::Dumps(files) | From::RevisionMap { files, .. } => files.iter().collect(),
+    let inputs: Vec<Location> = match &config.from {
+        From::Dumps(files) | From::RevisionMap { files, .. } => files.clone(),
+        From::Triples(text) => vec![Location::parse(text)?],
     };
     for (at, output) in outputs.iter().enumerate() {
         let others = outputs[..at].iter().chain(&inputs);
@@ -182,6 +190,7 @@ pub fn manner(config: &Config) -> Manner<'_> {
 fn gather(config: &Config, env: &Env) -> Result<Gathered, BootstrapError> {
     match &config.from {
         From::Dumps(dumps) => gather::dumps(dumps, manner(config), config.on_bad_entity, env),
+        From::Triples(text) => table::triples(text, env),
         From::RevisionMap { files, negative } => gather::revision_map(files, *negative, config.on_bad_entity, env),
     }
 }

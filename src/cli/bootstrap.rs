@@ -1,9 +1,9 @@
 //! `headwater bootstrap`: dumps -> savepoint.
 
-use crate::bootstrap::{self, Config, From};
+use crate::bootstrap::{self, Config};
 use crate::cli::Output;
 use crate::cli::error::CliError;
-use crate::cli::input::{Dumps, Existing};
+use crate::cli::input::{Dumps, Existing, TriplesInput};
 use crate::cli::progress::Watcher;
 use crate::cli::revision_map::{MapInput, MapOutput};
 use crate::env::Env;
@@ -30,6 +30,8 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     dumps: Dumps,
+    #[command(flatten)]
+    triples: TriplesInput,
     /// The directory to write the savepoint to
     #[arg(long, value_name = "DIR", env = "HEADWATER_SAVEPOINT_DIR")]
     savepoint_dir: String,
@@ -58,12 +60,12 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
 }
 
 fn config(args: &Args) -> Result<Config, CliError> {
-    let from_dumps = !args.dumps.dumps.is_empty();
+    let from_dumps = !args.dumps.dumps.is_empty() || args.triples.is_given();
     let existing = args.existing.policy();
     let (from, revision_map) = match &args.revision_map {
-        Some(map) if from_dumps => (From::Dumps(args.dumps.locations()?), Some(args.map_output.target(map, existing)?)),
+        Some(map) if from_dumps => (args.triples.or(&args.dumps)?, Some(args.map_output.target(map, existing)?)),
         Some(map) => (args.map_input.from(map)?, None),
-        None if from_dumps => (From::Dumps(args.dumps.locations()?), None),
+        None if from_dumps => (args.triples.or(&args.dumps)?, None),
         None => {
             return Err(CliError::usage("no input: give the dumps with --dump, or a revision map with --revision-map"));
         }

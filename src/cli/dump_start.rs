@@ -8,7 +8,7 @@ use crate::bootstrap::gather;
 use crate::bootstrap::report::HeaderReport;
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::input::Dumps;
+use crate::cli::input::{Dumps, TriplesInput};
 use crate::cli::progress::Watcher;
 use crate::dump::scan::Manner;
 use crate::env::Env;
@@ -25,6 +25,8 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     dumps: Dumps,
+    #[command(flatten)]
+    triples: TriplesInput,
     /// List every header's date, not only the oldest
     #[arg(long)]
     all: bool,
@@ -41,15 +43,10 @@ struct DumpStart {
 
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
-    let (locations, wiki) = (args.dumps.locations()?, args.dumps.wiki.wiki()?);
+    let (from, wiki) = (args.triples.or(&args.dumps)?, args.dumps.wiki.wiki()?);
     let watcher = Watcher::start(&env.progress, output.quiet);
-    let headers = gather::dumps(
-        &locations,
-        Manner { scheme: &wiki.scheme, strict: args.dumps.strict },
-        args.dumps.bad.policy(),
-        env,
-    )?
-    .headers();
+    let manner = Manner { scheme: &wiki.scheme, strict: args.dumps.strict };
+    let headers = gather::headers(&from, manner, args.dumps.bad.policy(), env)?;
     drop(watcher);
     let Some(oldest) = headers.oldest() else {
         let found = format!("no start time: {} dump headers, none with a date", headers.count);

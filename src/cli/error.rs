@@ -10,6 +10,7 @@ use crate::compression::source::DecodeError;
 use crate::import::ImportError;
 use crate::revision_map::RevisionMapError;
 use crate::savepoint::SavepointError;
+use crate::sql::SqlError;
 use crate::storage::StorageError;
 use crate::triples::TriplesError;
 use crate::wikibase::uris::UrisError;
@@ -186,6 +187,7 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Decode(error) => error.into(),
             BootstrapError::Storage(error) => error.into(),
             BootstrapError::Savepoint(error) => error.into(),
+            BootstrapError::Sql(error) => error.into(),
             BootstrapError::RevisionMap(error) => error.into(),
             BootstrapError::Stopped => interrupted(),
             BootstrapError::Clash(..) | BootstrapError::Twice(_) => Self::of(Kind::Usage, &error),
@@ -274,3 +276,32 @@ impl From<RevisionMapError> for CliError {
         Self::of(Kind::Data, &error).hint(hint)
     }
 }
+
+impl From<SqlError> for CliError {
+    fn from(error: SqlError) -> Self {
+        let (kind, hint) = match error {
+            SqlError::Savepoint(error) => return error.into(),
+            SqlError::Storage(error) => return error.into(),
+            SqlError::Cancelled => return Self::new(Kind::Interrupted, "interrupted"),
+            SqlError::Bug(_) => return Self::of(Kind::Bug, &error),
+            SqlError::Statement(ref words) if words.starts_with("table '") => {
+                (Kind::Usage, Some("tables are given with --table NAME=PLACE".to_owned()))
+            }
+            SqlError::Statement(_) | SqlError::TableName { .. } => (Kind::Usage, None),
+            SqlError::NotOne(_) => (Kind::Usage, Some("run them one by one".to_owned())),
+            SqlError::NotReadOnly(_) => {
+                (Kind::Usage, Some("SELECT, WITH, EXPLAIN, DESCRIBE and SHOW are; --output writes a result".to_owned()))
+            }
+            SqlError::NoValue(ref name) => (Kind::Usage, Some(format!("give it with --set {name}=VALUE"))),
+            SqlError::NoParameter(_) => (Kind::Usage, Some("a parameter is written :name in a statement".to_owned())),
+            SqlError::NotATable { .. } | SqlError::RevisionMap(_) => (Kind::Data, Some(TABLES.to_owned())),
+            SqlError::Memory(_) => (Kind::Data, Some("give more with --memory".to_owned())),
+            SqlError::Unavailable(_) | SqlError::Write(_) => (Kind::Unavailable, None),
+            SqlError::Failed(_) => (Kind::Data, None),
+        };
+        Self::of(kind, &error).maybe_hint(hint.as_deref())
+    }
+}
+
+const TABLES: &str =
+    "a table is made of Parquet files, or is a savepoint, or a revision map: lines of `entity,revision`";

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::bootstrap::{OnBadEntity, Wiki};
+use crate::bootstrap::{From, OnBadEntity, Wiki};
 use crate::cli::error::CliError;
 use crate::munge::Options;
 use crate::savepoint::OnExisting;
@@ -22,6 +22,30 @@ pub struct Dumps {
     pub strict: bool,
     #[command(flatten)]
     pub bad: BadEntity,
+}
+
+/// A triples table in the place of dumps.
+#[derive(Debug, Args)]
+pub struct TriplesInput {
+    /// Instead of dumps: the triples table that `import` or upstream's Spark import made of them (a directory of Parquet
+    /// files, with or without directories such as date=20260105 below it)
+    #[arg(long, value_name = "DIR", env = "HEADWATER_TRIPLES", conflicts_with = "dumps")]
+    triples: Option<String>,
+}
+
+impl TriplesInput {
+    /// Dumps, or the table in their place.
+    pub fn or(&self, dumps: &Dumps) -> Result<From, CliError> {
+        match &self.triples {
+            Some(table) => Ok(From::Triples(table.clone())),
+            None => Ok(From::Dumps(dumps.locations()?)),
+        }
+    }
+
+    /// Whether there is a table.
+    pub fn is_given(&self) -> bool {
+        self.triples.is_some()
+    }
 }
 
 /// Which wiki.
@@ -93,7 +117,7 @@ impl Dumps {
         if self.dumps.is_empty() {
             return Err(CliError::usage("no input: give the dumps with --dump"));
         }
-        self.dumps.iter().map(|dump| Location::parse(dump).map_err(CliError::from)).collect()
+        self.dumps.iter().map(|dump| Location::parse(dump).map_err(<CliError as std::convert::From<_>>::from)).collect()
     }
 }
 

@@ -18,6 +18,7 @@ mod revision_map;
 mod runtime;
 mod savepoint;
 mod settings;
+mod sql;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -64,6 +65,7 @@ enum Command {
     RevisionMap(revision_map::Args),
     DumpStart(dump_start::Args),
     Savepoint(savepoint::Args),
+    Sql(sql::Args),
     GenerateDump(generate::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -96,6 +98,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::RevisionMap(args) => revision_map::run(&args, env, output),
         Command::DumpStart(args) => dump_start::run(&args, env, output),
         Command::Savepoint(args) => savepoint::run(&args, env, output),
+        Command::Sql(args) => sql::run(&args, env, output),
         Command::GenerateDump(args) => generate::run(&args, env),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::bootstrap::{self, Config, From};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::input::{Dumps, Existing};
+use crate::cli::input::{Dumps, Existing, TriplesInput};
 use crate::cli::progress::Watcher;
 use crate::compression::Compression;
 use crate::env::Env;
@@ -28,6 +28,8 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     dumps: Dumps,
+    #[command(flatten)]
+    triples: TriplesInput,
     /// The file to write; with --num-partitions the directory
     #[arg(long, value_name = "FILE", env = "HEADWATER_OUTPUT")]
     output: String,
@@ -128,7 +130,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let existing = args.existing.policy();
     let config = Config {
         wiki: args.dumps.wiki.wiki()?,
-        from: From::Dumps(args.dumps.locations()?),
+        from: args.triples.or(&args.dumps)?,
         strict: args.dumps.strict,
         on_bad_entity: args.dumps.bad.policy(),
         savepoint_dir: None,

@@ -22,6 +22,12 @@ pub struct Headers {
 }
 
 impl Headers {
+    /// Headers of which no more is known than their dates.
+    pub fn of_dates(dates: Vec<Timestamp>) -> Self {
+        let count = dates.len() as u64;
+        Self { dates, count, dated: count, open: None }
+    }
+
     /// Takes the next fact of a document.
     pub fn take(&mut self, fact: &Fact) {
         match fact {

@@ -21,7 +21,7 @@ mod write;
 use crate::columns::ColumnsError;
 use crate::savepoint::manifest::{Manifest, ManifestError, Provenance};
 use crate::state::StateTable;
-use crate::storage::{Location, StorageError};
+use crate::storage::{self, Location, StorageError};
 use crate::wikibase::entity::EntityKind;
 
 /// What to do where a savepoint is already.
@@ -197,6 +197,17 @@ pub fn read(dir: &Location) -> Result<(Manifest, StateTable), SavepointError> {
 /// Reads only what the savepoint in `dir` says of itself. Errors: `NotASavepoint`, `Manifest`, `Storage`.
 pub fn inspect(dir: &Location) -> Result<Manifest, SavepointError> {
     read::manifest(dir)
+}
+
+/// Whether there is a `_metadata` in `dir`, valid or not.
+pub fn has_metadata(dir: &Location) -> Result<bool, StorageError> {
+    storage::exists(&paths::Paths(dir).metadata())
+}
+
+/// Where the state files of the savepoint in `dir` are, in the order of their entities. Of what is in them, only the
+/// sizes are checked. Errors: `NotASavepoint`, `Manifest`, `State`, `Storage`.
+pub fn state_files(dir: &Location) -> Result<Vec<Location>, SavepointError> {
+    read::manifest(dir)?.files.iter().map(|file| Ok(read::open(dir, file)?.location().clone())).collect()
 }
 
 /// Checks every byte of the savepoint in `dir` and reports all that is wrong.

@@ -62,14 +62,21 @@ pub fn out_of_order(files: &[StoredFile], spans: &[Span]) -> Option<usize> {
     (1..spans.len()).find(|at| !follows(*at))
 }
 
+/// Opens one state file and checks its size.
+pub fn open(dir: &Location, file: &StoredFile) -> Result<Blob, SavepointError> {
+    let blob = Blob::open(&Paths(dir).part(file.name))?;
+    if blob.size() == file.size {
+        return Ok(blob);
+    }
+    let rule = format!("it has {} bytes instead of {}", blob.size(), file.size);
+    Err(SavepointError::State { location: blob.location().clone(), rule })
+}
+
 /// Reads one state file and checks its rows.
 pub fn read_file(dir: &Location, file: &StoredFile) -> Result<(StateTable, Span), SavepointError> {
-    let location = Paths(dir).part(file.name);
+    let blob = open(dir, file)?;
+    let location = blob.location().clone();
     let wrong = |rule: String| SavepointError::State { location: location.clone(), rule };
-    let blob = Blob::open(&location)?;
-    if blob.size() != file.size {
-        return Err(wrong(format!("it has {} bytes instead of {}", blob.size(), file.size)));
-    }
     let reader = Reader::open(blob, codec::FIELDS)?;
     let (mut state, mut span) = (StateTable::default(), None);
     for columns in reader {

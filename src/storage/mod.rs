@@ -10,6 +10,7 @@ mod glob;
 mod local;
 pub mod scratch;
 pub mod sequential;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -30,6 +31,7 @@ use object_store::memory::InMemory;
 use object_store::path::{Path, PathPart};
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode};
 use tokio::runtime::Runtime;
+use url::Url;
 
 /// A place where a file or a directory is or could be. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +46,15 @@ pub struct Location {
 enum Store {
     Local(Arc<LocalFileSystem>),
     Memory(Arc<InMemory>),
+}
+
+/// A place as an engine that does its own reading asks for it.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// Where to read.
+    pub store: Arc<dyn ObjectStore>,
+    /// What to read, below a scheme and host that no other store here has.
+    pub url: Url,
 }
 
 /// Why storage could not do as asked.
@@ -168,6 +179,19 @@ impl Location {
             (None, None) => self.path.prefix_matches(&other.path) || other.path.prefix_matches(&self.path),
             _ => false,
         }
+    }
+
+    /// The store and the URL of this file; of this directory, if `is_dir`.
+    pub fn served(&self, is_dir: bool) -> Served {
+        let (store, root): (Arc<dyn ObjectStore>, _) = match &self.store {
+            Store::Local(store) => (store.clone(), "file:///".to_owned()),
+            Store::Memory(store) => (store.clone(), format!("memory://{:x}/", Arc::as_ptr(store).addr())),
+        };
+        let mut url = Url::parse(&root).expect("these roots are URLs");
+        let parts = self.path.parts().map(|part| part.as_ref().to_owned());
+        let end = is_dir.then(String::new);
+        url.path_segments_mut().expect("these roots have paths").clear().extend(parts.chain(end));
+        Served { store, url }
     }
 
     fn at(&self, dir: &Self, path: Path) -> Self {
@@ -330,7 +354,7 @@ pub fn exists(location: &Location) -> Result<bool, StorageError> {
     if let Some(path) = location.local() {
         return match std::fs::metadata(path) {
             Ok(found) => Ok(!found.is_dir()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
             Err(error) => Err(failed_io(location, "look at", error)),
         };
     }

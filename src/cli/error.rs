@@ -245,8 +245,11 @@ impl From<SqlError> for CliError {
             SqlError::Storage(error) => return error.into(),
             SqlError::Cancelled => return Self::new(Kind::Interrupted, "interrupted"),
             SqlError::Bug(_) => return Self::of(Kind::Bug, &error),
+            SqlError::Statement(ref words) if words.starts_with("table '") => {
+                (Kind::Usage, Some("tables are given with --table NAME=PLACE".to_owned()))
+            }
             SqlError::Statement(_) | SqlError::TableName { .. } => (Kind::Usage, None),
-            SqlError::NotOne(_) => (Kind::Usage, Some("run them one by one".to_owned())),
+            SqlError::NotOne(_) => (Kind::Usage, Some("give one statement; several are run one by one".to_owned())),
             SqlError::NotReadOnly(_) => {
                 (Kind::Usage, Some("SELECT, WITH, EXPLAIN, DESCRIBE and SHOW are; --output writes a result".to_owned()))
             }

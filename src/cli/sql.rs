@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(value_name = "FILE", required_unless_present_any = ["command", "list"])]
     file: Option<String>,
     /// The statement itself
-    #[arg(short, long, value_name = "STATEMENT", conflicts_with = "file")]
+    #[arg(short, long, value_name = "STATEMENT", conflicts_with = "file", allow_hyphen_values = true)]
     command: Option<String>,
     /// A table: its name and where it is; give it once for each table
     ///

@@ -109,7 +109,8 @@ pub(in crate::sql) fn words(error: &DataFusionError) -> String {
         DataFusionError::ParquetError(error) => error.to_string(),
         DataFusionError::ArrowError(error, _) => error.to_string(),
         DataFusionError::External(error) => chain(error.as_ref()),
-        error => error.message().to_string(),
+        // Tables have one name here, whatever catalogs the engine keeps them in.
+        error => error.message().replace("datafusion.public.", ""),
     }
 }
 

@@ -31,6 +31,9 @@ mod savepoint;
 /// `dump-start`.
 mod dump_start;
 
+/// `sql`.
+mod sql;
+
 /// JSON for programs.
 mod json;
 

@@ -18,13 +18,13 @@ shared AS (
 ),
 named AS (
   SELECT shared.context, shared.subject, shared.predicate, shared.object
-  FROM shared
-  WHERE shared.subject IN (SELECT own.object FROM own)
+  FROM (SELECT DISTINCT object FROM own) AS nodes
+  INNER JOIN shared ON shared.subject = nodes.object
 ),
 named_by_references AS (
   SELECT shared.context, shared.subject, shared.predicate, shared.object
-  FROM shared
-  WHERE shared.subject IN (SELECT named.object FROM named)
+  FROM (SELECT DISTINCT object FROM named) AS nodes
+  INNER JOIN shared ON shared.subject = nodes.object
 )
 SELECT context, subject, predicate, object FROM own
 UNION

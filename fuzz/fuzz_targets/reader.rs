@@ -32,6 +32,9 @@ fuzz_target!(|input: &[u8]| {
     let valid = document.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let text = [start, valid].concat();
     let mut text = text.as_str();
+    if has_long_private_use(text) {
+        return;
+    }
     for _ in 0..TRIES {
         let expected = reference(text);
         let found = read(text, &[usize::from(*first), usize::from(*second)]);
@@ -43,6 +46,12 @@ fuzz_target!(|input: &[u8]| {
         text = &text[..=dot];
     }
 });
+
+/// Whether a language tag may have what the reader allows and oxttl does not: more than 8 characters in private use.
+fn has_long_private_use(text: &str) -> bool {
+    let private_use = text.split(['-', '@']).skip_while(|subtag| !matches!(*subtag, "x" | "X"));
+    private_use.skip(1).any(|rest| rest.bytes().take_while(u8::is_ascii_alphanumeric).count() > 8)
+}
 
 /// What oxttl reads, or where it breaks a rule.
 fn reference(text: &str) -> Result<String, usize> {

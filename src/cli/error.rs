@@ -288,7 +288,7 @@ impl From<SqlError> for CliError {
                 (Kind::Usage, Some("tables are given with --table NAME=PLACE".to_owned()))
             }
             SqlError::Statement(_) | SqlError::TableName { .. } => (Kind::Usage, None),
-            SqlError::NotOne(_) => (Kind::Usage, Some("run them one by one".to_owned())),
+            SqlError::NotOne(_) => (Kind::Usage, Some("give one statement; several are run one by one".to_owned())),
             SqlError::NotReadOnly(_) => {
                 (Kind::Usage, Some("SELECT, WITH, EXPLAIN, DESCRIBE and SHOW are; --output writes a result".to_owned()))
             }

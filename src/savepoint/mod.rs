@@ -201,7 +201,8 @@ pub fn inspect(dir: &Location) -> Result<Manifest, SavepointError> {
 
 /// Whether there is a `_metadata` in `dir`, valid or not.
 pub fn has_metadata(dir: &Location) -> Result<bool, StorageError> {
-    storage::exists(&paths::Paths(dir).metadata())
+    // Below a file there is nothing to look at.
+    Ok(!storage::exists(dir)? && storage::exists(&paths::Paths(dir).metadata())?)
 }
 
 /// Where the state files of the savepoint in `dir` are, in the order of their entities. Of what is in them, only the

@@ -170,3 +170,41 @@ fn killed(env: &TestEnv, command: &str, moment: Duration) {
     run.kill().expect("it is ours");
     let _ = run.wait();
 }
+
+#[test]
+fn the_table_gives_what_the_dumps_give() {
+    let env = TestEnv::new();
+    let dumps = "--dump $SAMPLES/items.ttl --dump $SAMPLES/lexemes.ttl --dump $SAMPLES/properties.ttl";
+    env.run(&format!("revision-map {dumps} --output $DIR/dumps.csv")).expect(0, &[]);
+    let start = env.run(&format!("dump-start {dumps} --json")).expect(0, &[]).json()["start_time"].clone();
+    for encoding in ["sesame", "utf8"] {
+        let table = format!("--format parquet --encoding {encoding} --output $DIR/{encoding}");
+        env.run(&format!("import {dumps} {table}")).expect(0, &["date=20241104/wiki=wikidata"]);
+        env.run(&format!("revision-map --triples $DIR/{encoding} --output $DIR/table.csv --overwrite")).expect(0, &[]);
+        assert_eq!(env.read("table.csv"), env.read("dumps.csv"));
+        let found = env.run(&format!("dump-start --triples $DIR/{encoding} --json")).expect(0, &[]).json();
+        assert_eq!(found["start_time"], start);
+    }
+    env.run("bootstrap --triples $DIR/utf8 --savepoint-dir $DIR/sp").expect(0, &["triples table"]);
+    env.run("savepoint export $DIR/sp --output $DIR/sp.csv").expect(0, &[]);
+    assert_eq!(env.read("sp.csv"), env.read("dumps.csv"));
+}
+
+#[test]
+fn all_formats_hold_the_same_triples() {
+    let env = TestEnv::new();
+    let import = "import --dump $SAMPLES/wikidata.ttl.gz --dump $SAMPLES/traps.ttl --dedup exact";
+    for format in ["nt", "ttl", "parquet"] {
+        env.run(&format!("{import} --format {format} --encoding utf8 --output $DIR/{format}")).expect(0, &[]);
+    }
+    let nt: BTreeSet<_> = lines(&env, "nt").into_iter().collect();
+    let turtle = files(&env, "ttl").remove("triples-00001.ttl").expect("one file");
+    let line = |triple: Result<oxrdf::Triple, _>| format!("{} .", triple.expect("Turtle"));
+    assert_eq!(oxttl::TurtleParser::new().for_slice(&turtle).map(line).collect::<BTreeSet<_>>(), nt);
+    let statement = "SELECT DISTINCT subject, predicate, object FROM triples";
+    env.write("all.sql", statement);
+    let rows = env.run("sql $DIR/all.sql --table triples=$DIR/parquet --format json").expect(0, &[]).json();
+    let text = |row: &serde_json::Value, column: &str| row[column].as_str().expect("a text").to_owned();
+    let line = |row| format!("{} {} {} .", text(row, "subject"), text(row, "predicate"), text(row, "object"));
+    assert_eq!(rows.as_array().expect("an array").iter().map(line).collect::<BTreeSet<_>>(), nt);
+}

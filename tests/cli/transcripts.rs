@@ -36,3 +36,29 @@ fn broken_dumps() {
     let commands: Vec<_> = commands.iter().map(String::as_str).collect();
     golden("golden/broken-dumps.txt", &TestEnv::new().transcript(&commands));
 }
+
+#[test]
+fn entities_munged_and_explained() {
+    let text = TestEnv::new().transcript(&[
+        "munge $SAMPLES/traps.ttl --explain",
+        "munge $SAMPLES/items-new-prefixes.ttl",
+        "munge $SAMPLES/lexemes.ttl --explain --label-language de",
+        "munge $SAMPLES/commons.ttl --uris-scheme commons --json",
+        "munge $SAMPLES/nothing-here.ttl",
+    ]);
+    golden("golden/munge.txt", &text);
+}
+
+#[test]
+fn an_import_and_its_report() {
+    let env = TestEnv::new();
+    let text = env.transcript(&[
+        "import --dump $SAMPLES/wikidata.ttl.gz --dump $SAMPLES/lexemes.ttl.bz2 --format parquet --output $DIR/table --savepoint-dir $DIR/sp",
+        "import --dump $SAMPLES/items.ttl --format nt --output $DIR/nt --json --quiet",
+        "import --dump $SAMPLES/truthy.nt --format nt --output $DIR/truthy",
+        "import --dump $SAMPLES/items.ttl --format parquet --compression zstd --output $DIR/t",
+        "import --dump $SAMPLES/items.ttl --format nt",
+        "import --dump $SAMPLES/items.ttl --format nt --output $DIR/nt",
+    ]);
+    golden("golden/import.txt", &text);
+}

@@ -167,7 +167,8 @@ fn special_datatype(datatype: Iri<'_>) -> Result<Tag<'_>, Stop> {
     Ok(if datatype.is(vocab::XSD_STRING) { Tag::None } else { Tag::Datatype(datatype) })
 }
 
-/// Whether this surely is a valid language tag. Rule: BCP 47, section 2.1, without extensions and grandfathered tags.
+/// Whether this surely is a valid language tag. Rule: BCP 47, section 2.1, without extensions and grandfathered tags, and with
+/// longer private use.
 #[inline]
 fn is_language(tag: &str) -> bool {
     match tag.len() {
@@ -201,10 +202,10 @@ fn is_long_language(tag: &str) -> bool {
     true
 }
 
-/// What follows `x-`: one subtag or more.
+/// What follows `x-`: one subtag or more. Not at most 8 characters each, as BCP 47 has it: Wikibase writes the item of a language
+/// without a code there, as in `mis-x-Q107284134`.
 fn is_private_use<'t>(subtags: impl Iterator<Item = &'t str>) -> bool {
-    let is_subtag =
-        |subtag: &str| matches!(subtag.len(), 1..=8) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_subtag = |subtag: &str| !subtag.is_empty() && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let (mut all, mut count) = (true, 0);
     subtags.for_each(|subtag| (all, count) = (all && is_subtag(subtag), count + 1));
     all && count > 0

@@ -1,7 +1,7 @@
 //! Turtle -> triples, statement by statement.
 //!
 //! Promise: the triples that oxttl gives for a document, in the same order, or an error where it gives one, wherever the
-//! text is cut. Language tags are as written.
+//! text is cut. Language tags are as written, and what follows `-x-` in one may be longer than oxttl allows.
 //! In -> out: text that begins between two statements, the prefixes that hold -> [`Triple`]s borrowed from the text.
 //! Invariant: plain statements (absolute http IRIs, names in ASCII without escapes, no nesting) are read here, and only
 //! what oxttl surely accepts; anything else is handed to oxttl (`judge`), so that there is one judge of what Turtle means.

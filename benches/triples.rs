@@ -34,7 +34,10 @@ type Row = [String; 4];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [dir, rows] = &arguments[..] else { return Ok(println!("usage: cargo bench --bench triples -- DIR ROWS")) };
+    let [dir, rows] = &arguments[..] else {
+        println!("usage: cargo bench --bench triples -- DIR ROWS");
+        return Ok(());
+    };
     let rows: usize = rows.parse()?;
     let dir = Path::new(dir).join("date=20260105").join("wiki=wikidata");
     fs::create_dir_all(&dir)?;
@@ -57,7 +60,7 @@ fn write(path: &Path, groups: std::ops::Range<u64>) -> Result<(), Box<dyn Error>
         let column = ColumnPath::from(column);
         properties = properties
             .set_column_bloom_filter_enabled(column.clone(), true)
-            .set_column_bloom_filter_ndv(column, values);
+            .set_column_bloom_filter_max_ndv(column, values);
     }
     let properties = properties.build();
     let mut writer: Option<ArrowWriter<File>> = None;

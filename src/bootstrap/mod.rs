@@ -156,9 +156,9 @@ pub fn refuse_clashes(config: &Config, more: Option<&Location>) -> Result<(), Bo
         From::Triples(text) => vec![Location::parse(text)?],
     };
     for (at, output) in outputs.iter().enumerate() {
-        let others = outputs[..at].iter().chain(&inputs);
-        if let Some(other) = others.into_iter().find(|other| other.overlaps(output)) {
-            return Err(BootstrapError::Clash((*other).clone(), (*output).clone()));
+        let mut others = outputs[..at].iter().copied().chain(&inputs);
+        if let Some(other) = others.find(|other| other.overlaps(output)) {
+            return Err(BootstrapError::Clash(other.clone(), (*output).clone()));
         }
     }
     Ok(())

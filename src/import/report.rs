@@ -72,7 +72,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TriplesReport { read, kept, written, read_per_second, skolemized, output } = &self.triples;
         let [read, kept, written, rate] = [read, kept, written, read_per_second].map(|number| grouped(*number));
-        writeln!(f, "triples     {read} read ({rate}/s), {kept} kept, {written} written")?;
+        writeln!(f, "triples     {read} read at {rate} triples/s, {kept} kept, {written} written")?;
         let blank = if *skolemized { "IRIs, as in the stream" } else { "as they are: the stream has IRIs instead" };
         writeln!(f, "blank nodes {blank}")?;
         writeln!(f, "written     {}: {}, {}", output.location, counted(output.files, "file"), size(output.bytes))?;

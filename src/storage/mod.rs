@@ -354,7 +354,7 @@ pub fn exists(location: &Location) -> Result<bool, StorageError> {
     if let Some(path) = location.local() {
         return match std::fs::metadata(path) {
             Ok(found) => Ok(!found.is_dir()),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(failed_io(location, "look at", error)),
         };
     }

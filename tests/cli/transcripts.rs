@@ -40,7 +40,7 @@ fn broken_dumps() {
 #[test]
 fn entities_munged_and_explained() {
     let text = TestEnv::new().transcript(&[
-        "munge $SAMPLES/traps.ttl --explain",
+        "munge $SAMPLES/bad-entity.ttl --explain",
         "munge $SAMPLES/items-new-prefixes.ttl",
         "munge $SAMPLES/lexemes.ttl --explain --label-language de",
         "munge $SAMPLES/commons.ttl --uris-scheme commons --json",
@@ -54,7 +54,7 @@ fn an_import_and_its_report() {
     let env = TestEnv::new();
     let text = env.transcript(&[
         "import --dump $SAMPLES/wikidata.ttl.gz --dump $SAMPLES/lexemes.ttl.bz2 --format parquet --output $DIR/table --savepoint-dir $DIR/sp",
-        "import --dump $SAMPLES/items.ttl --format nt --output $DIR/nt --json --quiet",
+        "import --dump $SAMPLES/items.ttl --format nt --output $DIR/nt --quiet",
         "import --dump $SAMPLES/truthy.nt --format nt --output $DIR/truthy",
         "import --dump $SAMPLES/items.ttl --format parquet --compression zstd --output $DIR/t",
         "import --dump $SAMPLES/items.ttl --format nt",

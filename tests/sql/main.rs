@@ -27,6 +27,7 @@ impl Tables {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sql");
         // There is nothing to remove the first time.
         let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("the directory can be made");
         let samples = root().join("data-samples");
         let map = fs::read_to_string(samples.join("revision-map.csv")).expect("the samples are there");
         fs::write(dir.join("old.csv"), format!("entity,revision\n{map}")).expect("the directory can be written");

@@ -58,7 +58,7 @@ pub struct Args {
     /// Begin a new file after this many entities
     #[arg(long, value_name = "N", env = "HEADWATER_CHUNK_SIZE", value_parser = clap::value_parser!(u64).range(1..))]
     chunk_size: Option<u64>,
-    /// Write about this many files of about the same size. Default for a table: 64
+    /// Write about this many files of about the same size. Default for a table: one for each 256 MiB of dumps
     #[arg(long, value_name = "N", env = "HEADWATER_NUM_PARTITIONS", conflicts_with = "chunk_size",
         value_parser = clap::value_parser!(u64).range(1..))]
     num_partitions: Option<u64>,
@@ -89,6 +89,9 @@ pub struct Args {
     #[command(flatten)]
     existing: Existing,
 }
+
+/// Compressed bytes of dumps that make a file of a table: of gzip, about 40 million triples. A run is resumed after one.
+const TABLE_FILE: u64 = 256 << 20;
 
 /// How a table is laid out.
 #[derive(Debug, clap::Args)]
@@ -196,7 +199,7 @@ fn config(args: &Args) -> Result<Config, CliError> {
         files: match (args.chunk_size, args.num_partitions) {
             (Some(entities), _) => Files::Entities(entities),
             (None, Some(count)) => Files::Count(count),
-            (None, None) if is_table => Files::Count(64),
+            (None, None) if is_table => Files::Bytes(TABLE_FILE),
             (None, None) => Files::One,
         },
         partition,

@@ -69,6 +69,7 @@ pub fn run(
     let cut = match config.files {
         Files::Entities(entities) => Cut::Entities(entities),
         Files::Count(count) => Cut::Bytes(inputs.iter().map(|input| input.size).sum::<u64>().div_ceil(count).max(1)),
+        Files::Bytes(bytes) => Cut::Bytes(bytes),
         Files::One => Cut::Never,
     };
     let fingerprint = Journal::fingerprint(config, &inputs);
@@ -302,11 +303,8 @@ impl<'s> Flow<'_, 's> {
             let memory = usize::try_from(self.config.memory / 2).unwrap_or(usize::MAX);
             let (plan, output, scope, stop) = (self.plan, &mut self.output, self.scope, &self.env.stop);
             let contexts = Contexts::of(self.config);
-            shared.finish(memory, &mut |lines| {
-                if stop.load(Ordering::Relaxed) {
-                    return Err(TriplesError::Stopped);
-                }
-                output.add(contexts.piece(plan, lines)?, scope)
+            shared.finish(memory, &|lines| contexts.piece(plan, lines), &mut |piece| {
+                if stop.load(Ordering::Relaxed) { Err(TriplesError::Stopped) } else { output.add(piece, scope) }
             })?;
         }
         self.output.close(self.scope)?;

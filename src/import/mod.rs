@@ -88,6 +88,8 @@ pub enum Files {
     Entities(u64),
     /// So that there are about so many, each of about the same share of the input.
     Count(u64),
+    /// After so many compressed bytes of input.
+    Bytes(u64),
     /// There is one.
     One,
 }

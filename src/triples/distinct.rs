@@ -109,41 +109,44 @@ impl Distinct {
         Ok(())
     }
 
-    /// Gives the lines, portion by portion, to `sink`; `memory` is how many bytes of them may be held at once.
-    pub fn finish(mut self, memory: usize, sink: Portions<'_>) -> Result<(), TriplesError> {
+    /// Gives the lines, portion by portion, to `make`, on many threads, and what that makes of them to `sink`, in order.
+    /// `memory` is how many bytes of lines may be held at once.
+    pub fn finish<T: Send>(
+        mut self,
+        memory: usize,
+        make: &(impl Fn(&[u8]) -> Result<T, TriplesError> + Sync),
+        sink: &mut dyn FnMut(T) -> Result<(), TriplesError>,
+    ) -> Result<(), TriplesError> {
         (0..PARTITIONS).try_for_each(|number| self.flush(number))?;
-        let memory = memory / 3;
-        let mut partitions = std::mem::take(&mut self.partitions).into_iter().enumerate().peekable();
+        // A partition is there as it was read, as it is sorted, and as what is made of it.
+        let most = (memory / 3) as u64;
+        let partitions = std::mem::take(&mut self.partitions).into_iter().enumerate();
+        let mut partitions = partitions.filter(|(_, partition)| partition.text > 0).peekable();
         while let Some((number, partition)) = partitions.next() {
-            if partition.text > memory as u64 && self.depth < DEEPEST {
-                self.cut(number, partition, memory * 3, sink)?;
+            if partition.text > most && self.depth < DEEPEST {
+                let mut finer = Self::at_depth(self.dir.join(format!("{number:03}-{}", self.depth)), self.depth + 1)?;
+                partition.blocks(&mut |lines| finer.push(lines))?;
+                finer.finish(memory, make, sink)?;
                 continue;
             }
             let mut together = partition.text;
             let mut side_by_side = vec![partition];
-            while let Some((_, next)) = partitions.next_if(|(_, next)| together + next.text <= memory as u64) {
+            while let Some((_, next)) = partitions.next_if(|(_, next)| together + next.text <= most) {
                 together += next.text;
                 side_by_side.push(next);
             }
-            let portions: Vec<_> = side_by_side.into_par_iter().map(|partition| partition.distinct()).collect();
-            portions.into_iter().try_for_each(|portion| sink(&portion?))?;
+            let made: Vec<_> = side_by_side.into_par_iter().map(|partition| make(&partition.distinct()?)).collect();
+            made.into_iter().try_for_each(|made| sink(made?))?;
         }
         Ok(())
     }
-
-    /// A partition too large for memory, cut into partitions of its own.
-    fn cut(&self, number: usize, partition: Partition, memory: usize, sink: Portions<'_>) -> Result<(), TriplesError> {
-        let mut finer = Self::at_depth(self.dir.join(format!("{number:03}-{}", self.depth)), self.depth + 1)?;
-        partition.blocks(&mut |lines| finer.push(lines))?;
-        finer.finish(memory, sink)
-    }
 }
 
-/// Where portions of distinct lines go.
-pub type Portions<'s> = &'s mut dyn FnMut(&[u8]) -> Result<(), TriplesError>;
+/// Where blocks of lines go.
+type Blocks<'s> = &'s mut dyn FnMut(&[u8]) -> Result<(), TriplesError>;
 
 impl Partition {
-    fn blocks(mut self, take: Portions<'_>) -> Result<(), TriplesError> {
+    fn blocks(mut self, take: Blocks<'_>) -> Result<(), TriplesError> {
         let Some(file) = &mut self.file else { return Ok(()) };
         let mut at = 0;
         while at < file.size() {
@@ -230,12 +233,12 @@ mod tests {
         let mut collection = Distinct::new(&dir.path().join("scratch")).unwrap();
         lines.iter().for_each(|line| collection.push(line.as_bytes()).unwrap());
         let mut found = Vec::new();
-        collection
-            .finish(memory, &mut |portion| {
-                found.extend(String::from_utf8_lossy(portion).split_inclusive('\n').map(str::to_owned));
-                Ok(())
-            })
-            .unwrap();
+        let make = |portion: &[u8]| Ok(String::from_utf8_lossy(portion).into_owned());
+        let mut take = |portion: String| {
+            found.extend(portion.split_inclusive('\n').map(str::to_owned));
+            Ok(())
+        };
+        collection.finish(memory, &make, &mut take).unwrap();
         assert!(!dir.path().join("scratch").exists(), "scratch files go");
         found
     }
@@ -254,11 +257,12 @@ mod tests {
         let mut collection = Distinct::resume(&dir, &sizes).unwrap();
         (900..1100).for_each(|number| collection.push(line(number).as_bytes()).unwrap());
         let mut found = BTreeSet::new();
-        let mut take = |portion: &[u8]| {
-            found.extend(String::from_utf8_lossy(portion).split_inclusive('\n').map(str::to_owned));
+        let make = |portion: &[u8]| Ok(String::from_utf8_lossy(portion).into_owned());
+        let mut take = |portion: String| {
+            found.extend(portion.split_inclusive('\n').map(str::to_owned));
             Ok(())
         };
-        collection.finish(1 << 20, &mut take).unwrap();
+        collection.finish(1 << 20, &make, &mut take).unwrap();
         assert_eq!(found, (0..1100).map(line).collect());
         crate::storage::scratch::delete(&dir).unwrap();
         assert!(!dir.exists());

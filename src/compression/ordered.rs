@@ -2,7 +2,7 @@
 //!
 //! Promise: the windows are the file's text, on the calling thread, from its first byte to its last.
 //! Invariant: a part decoded ahead counts only if the part before it ended at the seam where it was begun (see `source`); and
-//! a part that grows beyond [`MOST_TEXT`] is given up and decoded when its turn comes, so that memory is bounded.
+//! a part that grows beyond `MOST_TEXT` is given up and decoded when its turn comes, so that memory is bounded.
 //! Not here: what the text means.
 
 use std::collections::VecDeque;

@@ -2,7 +2,7 @@
 //!
 //! Promise: pieces given in order are written in order; a file is published when it is complete.
 //! Invariant: a row group is encoded on rayon's threads and added in its turn, so that the files do not depend on how many
-//! there are. At most [`AHEAD`] groups a thread are waited for.
+//! there are. At most `AHEAD` groups a thread are waited for.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Rows as bytes: a table for people, CSV, JSON lines, Parquet.
 //!
 //! Promise: the bytes that [`Encoder::push`] and [`Encoder::finish`] give are one well-formed text or file.
-//! Invariant: no more than [`LOOK`] rows, or a row group of Parquet, are held back.
+//! Invariant: no more than `LOOK` rows, or a row group of Parquet, are held back.
 //! Not here: where they are written.
 
 use datafusion::arrow::array::RecordBatch;

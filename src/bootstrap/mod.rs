@@ -132,7 +132,7 @@ pub fn run(config: &Config, env: &Env) -> Result<Report, BootstrapError> {
     timing.written = (env.now)();
     let report = Report::new(config, &gathered, written, timing);
     if let Some(file) = &config.report {
-        storage::put(file, report.to_json().into())?;
+        storage::put(file, report::to_json(&report).into())?;
     }
     Ok(report)
 }

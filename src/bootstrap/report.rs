@@ -173,13 +173,11 @@ impl Report {
     }
 }
 
-impl Report {
-    /// As JSON, with a last line feed.
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec_pretty(self).expect("texts and numbers have a JSON form");
-        json.push(b'\n');
-        json
-    }
+/// A report as JSON, with a last line feed.
+pub fn to_json(report: &impl Serialize) -> Vec<u8> {
+    let mut json = serde_json::to_vec_pretty(report).expect("texts and numbers have a JSON form");
+    json.push(b'\n');
+    json
 }
 
 impl HeaderReport {

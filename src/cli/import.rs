@@ -153,7 +153,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let watcher = Watcher::start(&env.progress, output.quiet);
     let report = import::run(&config, env)?;
     drop(watcher);
-    output.import_report(&report)
+    output.report(&report)
 }
 
 fn config(args: &Args) -> Result<Config, CliError> {

@@ -26,10 +26,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bootstrap::report::Report;
 use crate::cli::error::CliError;
 use crate::env::Env;
-use crate::import::report::Report as ImportReport;
 
 /// From Wikibase RDF dumps to everything a streaming updater needs to start.
 ///
@@ -106,17 +104,8 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
 }
 
 impl Output {
-    /// The report of a bootstrap: JSON on stdout, or text for people on stderr.
-    fn report(&self, report: &Report) -> Result<(), CliError> {
-        if self.json {
-            return self.result(report, report);
-        }
-        self.note(format_args!("{report}"));
-        Ok(())
-    }
-
-    /// The report of an import, likewise.
-    fn import_report(&self, report: &ImportReport) -> Result<(), CliError> {
+    /// The report of a run: JSON on stdout, or text for people on stderr.
+    fn report(&self, report: &(impl serde::Serialize + std::fmt::Display)) -> Result<(), CliError> {
         if self.json {
             return self.result(report, report);
         }

@@ -93,11 +93,4 @@ impl Manifest {
             files: imported.files.clone(),
         }
     }
-
-    /// As JSON, with a last line feed.
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec_pretty(self).expect("texts and numbers have a JSON form");
-        json.push(b'\n');
-        json
-    }
 }

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use crate::bootstrap::gather::refuse_twice;
-use crate::bootstrap::report::Timing;
+use crate::bootstrap::report::{Timing, to_json};
 use crate::bootstrap::{self, BootstrapError, From, guard};
 use crate::compression::Compression;
 use crate::compression::source::Source;
@@ -185,11 +185,11 @@ fn finish(
     let manifest = Manifest::new(config, &imported, timing.written);
     let report = Report::new(config, dir, &imported, published, timing);
     target::publish(dir, &imported.files)?;
-    storage::put(&dir.join(manifest::NAME), manifest.to_json().into())?;
+    storage::put(&dir.join(manifest::NAME), to_json(&manifest).into())?;
     storage::scratch::delete(&journal::scratch(config, dir))?;
     target::tidy(dir)?;
     if let Some(file) = &config.base.report {
-        storage::put(file, report.to_json().into())?;
+        storage::put(file, to_json(&report).into())?;
     }
     Ok(report)
 }

@@ -59,13 +59,6 @@ impl Report {
         };
         Self { base, triples }
     }
-
-    /// As JSON, with a last line feed.
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec_pretty(self).expect("texts and numbers have a JSON form");
-        json.push(b'\n');
-        json
-    }
 }
 
 impl fmt::Display for Report {

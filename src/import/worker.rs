@@ -5,6 +5,7 @@
 //! Invariant: with [`Plan::distinct`], a triple that another entity may have too is put aside, not written here; and none is
 //! written twice for one entity.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -86,7 +87,7 @@ pub enum Content {
 /// Works on a batch. Errors: the output could not be compressed.
 pub fn work(plan: &Plan, job: Job) -> std::io::Result<Done> {
     let Batch { text, place, prefixes, .. } = job.batch;
-    let (text, is_utf8) = readable(text);
+    let (text, is_utf8) = readable(&text);
     let arena = Arena::default();
     let mut worker = Worker {
         plan,
@@ -108,14 +109,13 @@ pub fn work(plan: &Plan, job: Job) -> std::io::Result<Done> {
 
 /// The text, if it is UTF-8; else the text with the bytes that are not so replaced by what is no Turtle anywhere, so that what
 /// they stand in is bad, and nothing else.
-fn readable(text: Vec<u8>) -> (String, bool) {
-    if simdutf8::basic::from_utf8(&text).is_ok() {
-        // Checked twice, as the check above is the fast one and this one gives the string. Neither costs much.
-        return (String::from_utf8(text).unwrap_or_default(), true);
+fn readable(text: &[u8]) -> (Cow<'_, str>, bool) {
+    if let Ok(text) = simdutf8::basic::from_utf8(text) {
+        return (Cow::Borrowed(text), true);
     }
     let valid =
         text.utf8_chunks().flat_map(|chunk| [chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\\\u{1}" }]);
-    (valid.collect(), false)
+    (Cow::Owned(valid.collect()), false)
 }
 
 fn told(bad: Bad, is_utf8: bool) -> Bad {

@@ -5,6 +5,7 @@
 
 // Nouns and pure logic: no disk, no clock, no network.
 pub mod env;
+pub mod event;
 pub mod generate;
 pub mod munge;
 pub mod rdf;

@@ -15,7 +15,7 @@ use crate::dump::read::{self, ReadError};
 use crate::dump::scan::{Found, Manner, Place};
 use crate::env::Env;
 use crate::revision_map::{self, BadLine, Negative, OnBadLine, ReadOptions, ReadStats};
-use crate::savepoint::manifest::Input;
+use crate::savepoint::native::manifest::Input;
 use crate::state::{Raised, StateTable};
 use crate::storage::{Blob, Location, StorageError};
 

@@ -19,7 +19,7 @@ use crate::compression::source::DecodeError;
 use crate::dump::scan::Manner;
 use crate::env::Env;
 use crate::revision_map::{self, Negative, RevisionMapError, WriteOptions};
-use crate::savepoint::manifest::{DumpStarts, Provenance};
+use crate::savepoint::native::manifest::{DumpStarts, Provenance};
 use crate::savepoint::{self, OnExisting, SavepointError};
 use crate::sql::SqlError;
 use crate::storage::{self, Location, StorageError, Writer};
@@ -71,8 +71,8 @@ pub struct Config {
     pub strict: bool,
     /// What to do with what breaks a rule.
     pub on_bad_entity: OnBadEntity,
-    /// The directory of the savepoint to write, if one is wanted.
-    pub savepoint_dir: Option<Location>,
+    /// The savepoints to write: of one state, in directories and formats of their own.
+    pub savepoints: Vec<savepoint::Target>,
     /// The revision map to write, if one is wanted: a file, or a directory of part files.
     pub revision_map: Option<(Location, WriteOptions)>,
     /// The file to write the report to as JSON, if it is wanted.
@@ -140,8 +140,8 @@ pub fn run(config: &Config, env: &Env) -> Result<Report, BootstrapError> {
 /// What a run wrote.
 #[derive(Debug, Default)]
 pub struct Published {
-    /// The savepoint's bytes and files.
-    pub savepoint: Option<savepoint::Written>,
+    /// The bytes and files of each savepoint.
+    pub savepoints: Vec<savepoint::Written>,
     /// The revision map's bytes and files.
     pub revision_map: Option<revision_map::Written>,
 }
@@ -149,8 +149,8 @@ pub struct Published {
 /// Refuses outputs that would destroy each other or an input.
 pub fn refuse_clashes(config: &Config, more: Option<&Location>) -> Result<(), BootstrapError> {
     let map = config.revision_map.as_ref().map(|(target, _)| target);
-    let outputs: Vec<_> =
-        [config.savepoint_dir.as_ref(), map, config.report.as_ref(), more].into_iter().flatten().collect();
+    let savepoints = config.savepoints.iter().map(|target| &target.dir);
+    let outputs: Vec<_> = savepoints.chain([map, config.report.as_ref(), more].into_iter().flatten()).collect();
     let inputs: Vec<Location> = match &config.from {
         From::Dumps(files) | From::RevisionMap { files, .. } => files.clone(),
         From::Triples(text) => vec![Location::parse(text)?],
@@ -173,9 +173,7 @@ pub fn refuse_existing(config: &Config) -> Result<(), BootstrapError> {
         // Begun and dropped, it leaves nothing, and shows now what would else show after hours.
         Writer::create(report)?;
     }
-    if let Some(dir) = &config.savepoint_dir {
-        savepoint::check_target(dir, config.on_existing)?;
-    }
+    config.savepoints.iter().try_for_each(|target| savepoint::check_target(target, config.on_existing))?;
     if let Some((target, options)) = &config.revision_map {
         revision_map::check_target(target, options)?;
     }
@@ -195,21 +193,26 @@ fn gather(config: &Config, env: &Env) -> Result<Gathered, BootstrapError> {
     }
 }
 
-/// Writes the revision map and the savepoint that were asked for, or leaves nothing of either.
+/// Writes the revision map and the savepoints that were asked for, or leaves nothing of any.
 pub fn publish(config: &Config, gathered: &Gathered, env: &Env) -> Result<Published, BootstrapError> {
     let mut published = Published::default();
     let stop = || env.stop.load(Ordering::Relaxed);
     if let Some((target, options)) = &config.revision_map {
         published.revision_map = Some(revision_map::write(target, &gathered.table, options, &stop)?);
     }
-    if let Some(dir) = &config.savepoint_dir {
-        let made = provenance(config, gathered, (env.now)());
-        let written = savepoint::write(dir, &gathered.table, &made, config.on_existing, &stop);
-        // Nothing is left of a run that failed; and a rerun is not refused for the sake of a map without a savepoint.
-        if let (Err(_), Some((target, options))) = (&written, &config.revision_map) {
-            revision_map::delete(target, options)?;
+    let made = provenance(config, gathered, (env.now)());
+    for target in &config.savepoints {
+        match savepoint::write(target, &gathered.table, &made, config.on_existing, &stop) {
+            Ok(written) => published.savepoints.push(written),
+            Err(error) => {
+                // Nothing is left of a run that failed; and a rerun is not refused for the sake of half of the outputs.
+                config.savepoints.iter().take(published.savepoints.len()).try_for_each(savepoint::delete)?;
+                if let Some((target, options)) = &config.revision_map {
+                    revision_map::delete(target, options)?;
+                }
+                return Err(error.into());
+            }
         }
-        published.savepoint = Some(written?);
     }
     Ok(published)
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::bootstrap::gather::{FileFacts, Gathered, Skipped};
 use crate::bootstrap::{Config, Published, guard};
 use crate::dump::headers::Headers;
+use crate::savepoint::Format;
 use crate::wikibase::entity::EntityKind;
 use crate::wikibase::timestamp::Timestamp;
 
@@ -49,8 +50,8 @@ pub struct Report {
     pub skipped: Vec<SkippedReport>,
     /// What looks wrong without being surely so.
     pub warnings: Vec<String>,
-    /// The savepoint written.
-    pub savepoint: Option<OutputReport>,
+    /// The savepoints written.
+    pub savepoints: Vec<SavepointReport>,
     /// The revision map written.
     pub revision_map: Option<OutputReport>,
     /// What to run next.
@@ -136,12 +137,22 @@ pub struct OutputReport {
     pub bytes: u64,
 }
 
+/// A savepoint written.
+#[derive(Clone, Debug, Serialize)]
+pub struct SavepointReport {
+    /// `native` or `flink`.
+    pub format: &'static str,
+    /// Where, and how much.
+    #[serde(flatten)]
+    pub output: OutputReport,
+}
+
 impl Report {
     /// The report of a run that wrote what it should.
     pub fn new(config: &Config, gathered: &Gathered, published: Published, timing: Timing) -> Self {
         let seconds = |from: Timestamp, to: Timestamp| (to.millis() - from.millis()) as f64 / 1000.0;
         let headers = gathered.headers();
-        let savepoint = config.savepoint_dir.as_ref().zip(published.savepoint);
+        let savepoints = config.savepoints.iter().zip(published.savepoints);
         let map = config.revision_map.as_ref().zip(published.revision_map);
         Self {
             started_at: timing.started.to_string(),
@@ -156,14 +167,19 @@ impl Report {
             skipped: gathered.skipped.iter().map(SkippedReport::of).collect(),
             warnings: guard::warnings(gathered, config.wiki.wikidata, timing.written),
             next_command: config
-                .savepoint_dir
-                .as_ref()
-                .map(|dir| format!("headwater savepoint verify {}", quote(&dir.to_string()))),
-            savepoint: savepoint.map(|(dir, written)| OutputReport {
-                location: dir.to_string(),
-                files: written.files,
-                bytes: written.bytes,
-            }),
+                .savepoints
+                .first()
+                .map(|target| format!("headwater savepoint verify {}", quote(&target.dir.to_string()))),
+            savepoints: savepoints
+                .map(|(target, written)| SavepointReport {
+                    format: target.format.name(),
+                    output: OutputReport {
+                        location: target.dir.to_string(),
+                        files: written.files,
+                        bytes: written.bytes,
+                    },
+                })
+                .collect(),
             revision_map: map.map(|((target, _), written)| OutputReport {
                 location: target.to_string(),
                 files: written.files,
@@ -322,10 +338,13 @@ impl Report {
     }
 
     fn write_output(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (what, output) in [("savepoint ", &self.savepoint), ("map       ", &self.revision_map)] {
-            if let Some(OutputReport { location, files, bytes }) = output {
-                writeln!(f, "{what}  {location}: {}, {}", counted(*files, "file"), size(*bytes))?;
-            }
+        let savepoints = self.savepoints.iter().map(|savepoint| {
+            let of_flink = savepoint.format == Format::Flink.name();
+            (if of_flink { "for Flink " } else { "savepoint " }, &savepoint.output)
+        });
+        let map = self.revision_map.iter().map(|map| ("map       ", map));
+        for (what, OutputReport { location, files, bytes }) in savepoints.chain(map) {
+            writeln!(f, "{what}  {location}: {}, {}", counted(*files, "file"), size(*bytes))?;
         }
         writeln!(f, "            written in {:.1} s", self.write_seconds)
     }

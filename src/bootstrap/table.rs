@@ -10,7 +10,7 @@ use crate::bootstrap::BootstrapError;
 use crate::bootstrap::gather::{FileFacts, Gathered};
 use crate::dump::headers::Headers;
 use crate::env::Env;
-use crate::savepoint::manifest::Input;
+use crate::savepoint::native::manifest::Input;
 use crate::sql::engine::Engine;
 use crate::sql::form::Form;
 use crate::sql::statements::BuiltIn;

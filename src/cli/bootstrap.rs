@@ -3,7 +3,7 @@
 use crate::bootstrap::{self, Config};
 use crate::cli::Output;
 use crate::cli::error::CliError;
-use crate::cli::input::{Dumps, Existing, TriplesInput};
+use crate::cli::input::{Dumps, Existing, SavepointForm, TriplesInput};
 use crate::cli::progress::Watcher;
 use crate::cli::revision_map::{MapInput, MapOutput};
 use crate::env::Env;
@@ -26,7 +26,11 @@ Examples:
       --savepoint-dir /srv/state/commons --revision-map /srv/maps/commons --num-partitions 100
 
   From a revision map that another tool made:
-    headwater bootstrap --revision-map '/srv/maps/wikidata/part-*.csv.bz2' --savepoint-dir /srv/state/20260105")]
+    headwater bootstrap --revision-map '/srv/maps/wikidata/part-*.csv.bz2' --savepoint-dir /srv/state/20260105
+
+  The savepoint that Flink's streaming-updater-producer starts from:
+    headwater bootstrap --dump wikidata-20260105-all-BETA.ttl.gz --savepoint-dir /srv/savepoints/20260105 \\
+      --savepoint-format flink --parallelism 12")]
 pub struct Args {
     #[command(flatten)]
     dumps: Dumps,
@@ -35,6 +39,8 @@ pub struct Args {
     /// The directory to write the savepoint to
     #[arg(long, value_name = "DIR", env = "HEADWATER_SAVEPOINT_DIR")]
     savepoint_dir: String,
+    #[command(flatten)]
+    savepoint: SavepointForm,
     /// With --dump: also write the revision map here. Without: read it from here instead of dumps (a file, a glob or a
     /// directory of part files; CSV in any compression, or Parquet)
     #[arg(long, value_name = "FILE", env = "HEADWATER_REVISION_MAP")]
@@ -75,7 +81,7 @@ fn config(args: &Args) -> Result<Config, CliError> {
         from,
         strict: args.dumps.strict,
         on_bad_entity: args.dumps.bad.policy(),
-        savepoint_dir: Some(Location::parse(&args.savepoint_dir)?),
+        savepoints: args.savepoint.targets(Some(&args.savepoint_dir))?,
         revision_map,
         report: args.report.as_deref().map(Location::parse).transpose()?,
         on_existing: existing,

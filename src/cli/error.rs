@@ -10,6 +10,7 @@ use crate::compression::source::DecodeError;
 use crate::import::ImportError;
 use crate::revision_map::RevisionMapError;
 use crate::savepoint::SavepointError;
+use crate::savepoint::flink::Unfit;
 use crate::sql::SqlError;
 use crate::storage::StorageError;
 use crate::triples::TriplesError;
@@ -174,10 +175,25 @@ impl From<SavepointError> for CliError {
             SavepointError::NotASavepoint { .. } => {
                 Self::of(Kind::Data, &error).hint("a run that was killed leaves no _metadata; run bootstrap again")
             }
+            SavepointError::Unfit { ref unfit, .. } => {
+                let hint = unfit_hint(unfit);
+                Self::of(Kind::Data, &error).hint(hint)
+            }
             error => {
                 Self::of(Kind::Data, &error).hint("see `headwater savepoint verify` for all that is wrong with it")
             }
         }
+    }
+}
+
+fn unfit_hint(unfit: &Unfit) -> &'static str {
+    match unfit {
+        Unfit::Operator { .. } => "is it a savepoint of the streaming-updater-producer? It may be of another job",
+        Unfit::Form(_) => {
+            "take a canonical savepoint of the job: `flink savepoint --type canonical JOB`, or \
+             `flink stop --type canonical JOB`"
+        }
+        Unfit::Odd { .. } => "see them all with `headwater savepoint verify`; another tool has put them there",
     }
 }
 

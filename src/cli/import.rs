@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::bootstrap::{self, From};
 use crate::cli::Output;
 use crate::cli::error::CliError;
-use crate::cli::input::{Dumps, Existing, MungeArgs};
+use crate::cli::input::{Dumps, Existing, MungeArgs, SavepointForm};
 use crate::cli::progress::Watcher;
 use crate::cli::revision_map::MapOutput;
 use crate::compression::Compression;
@@ -77,6 +77,8 @@ pub struct Args {
     /// Also write the savepoint that the streaming updater starts from
     #[arg(long, value_name = "DIR", env = "HEADWATER_SAVEPOINT_DIR")]
     savepoint_dir: Option<String>,
+    #[command(flatten)]
+    savepoint: SavepointForm,
     /// Also write the revision map; its form follows from its name, such as revisions.csv.bz2
     #[arg(long, value_name = "FILE", env = "HEADWATER_REVISION_MAP")]
     revision_map: Option<String>,
@@ -178,7 +180,7 @@ fn config(args: &Args) -> Result<Config, CliError> {
             from: From::Dumps(args.dumps.locations()?),
             strict: args.dumps.strict,
             on_bad_entity: args.dumps.bad.policy_or_skip(),
-            savepoint_dir: args.savepoint_dir.as_deref().map(Location::parse).transpose()?,
+            savepoints: args.savepoint.targets(args.savepoint_dir.as_deref())?,
             revision_map: map,
             report: args.report.as_deref().map(Location::parse).transpose()?,
             on_existing: existing,

@@ -1,11 +1,13 @@
 //! Arguments that several commands share.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, ValueEnum};
 
 use crate::bootstrap::{From, OnBadEntity, Wiki};
 use crate::cli::error::CliError;
 use crate::munge::Options;
-use crate::savepoint::OnExisting;
+use crate::savepoint::{Format, OnExisting, Target, flink};
 use crate::storage::Location;
 use crate::wikibase::uris::UrisScheme;
 
@@ -97,6 +99,67 @@ pub struct Existing {
     /// Replace output that exists already
     #[arg(long)]
     overwrite: bool,
+}
+
+/// In which format a savepoint is written.
+#[derive(Debug, Args)]
+pub struct SavepointForm {
+    /// The format of the savepoint: our own, or the one that Flink's streaming-updater-producer starts from. Given twice,
+    /// both, in the directories native and flink below --savepoint-dir
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        default_value = "native",
+        env = "HEADWATER_SAVEPOINT_FORMAT"
+    )]
+    savepoint_format: Vec<FormatArg>,
+    #[command(flatten)]
+    parallelism: Parallelism,
+}
+
+/// How a savepoint in Flink's format is cut.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Parallelism {
+    /// In Flink's format: how many state files. A job of any parallelism restores them; most evenly one of the same
+    #[arg(long, value_name = "N", default_value_t = 10, env = "HEADWATER_PARALLELISM",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(flink::MAX_PARALLELISM)))]
+    parallelism: u16,
+}
+
+/// A format of savepoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum FormatArg {
+    Native,
+    Flink,
+}
+
+impl SavepointForm {
+    /// What to write, with `dir` as --savepoint-dir; nothing without one.
+    pub fn targets(&self, dir: Option<&str>) -> Result<Vec<Target>, CliError> {
+        let Some(dir) = dir.map(Location::parse).transpose()? else { return Ok(Vec::new()) };
+        let formats: BTreeSet<_> = self.savepoint_format.iter().map(|format| format.format()).collect();
+        let dir_of = |format: Format| if formats.len() > 1 { dir.join(format.name()) } else { dir.clone() };
+        Ok(formats.iter().map(|format| self.parallelism.target(dir_of(*format), *format)).collect())
+    }
+}
+
+impl Parallelism {
+    /// A savepoint to write.
+    pub fn target(self, dir: Location, format: Format) -> Target {
+        Target { dir, format, parallelism: self.parallelism }
+    }
+}
+
+impl FormatArg {
+    /// The format.
+    pub fn format(self) -> Format {
+        match self {
+            Self::Native => Format::Native,
+            Self::Flink => Format::Flink,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

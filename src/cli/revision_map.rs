@@ -133,7 +133,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         from: args.triples.or(&args.dumps)?,
         strict: args.dumps.strict,
         on_bad_entity: args.dumps.bad.policy(),
-        savepoint_dir: None,
+        savepoints: Vec::new(),
         revision_map: Some(args.map_output.target(&args.output, existing)?),
         report: None,
         on_existing: existing,

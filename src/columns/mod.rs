@@ -42,11 +42,13 @@ pub struct Field {
     pub kind: Type,
 }
 
-/// What a column holds. No column here has nulls.
+/// What a column holds. No column that is read has nulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// Whole numbers; kept small where they ascend.
     Int64,
+    /// Whole numbers, some of which may be missing. To be written only.
+    MaybeInt64,
     /// Texts, mostly different ones.
     Text,
     /// Texts that are repeated: at most 128 different ones. Read as [`Column::FewTexts`], written as [`Column::Text`].
@@ -60,6 +62,8 @@ pub enum Type {
 pub enum Column {
     /// Of [`Type::Int64`].
     Int64(Vec<i64>),
+    /// Of [`Type::MaybeInt64`].
+    MaybeInt64(Vec<Option<i64>>),
     /// Of [`Type::Text`].
     Text(Texts),
     /// Of [`Type::FewTexts`]: the different texts, and for each row the index of its own.
@@ -153,7 +157,7 @@ impl Encoder {
     pub fn new(fields: &[Field]) -> Result<Self, ColumnsError> {
         let arrow_field = |field: &Field| {
             let kind = if field.kind == Type::FewTexts { Type::Text } else { field.kind };
-            ArrowField::new(field.name, arrow_type(kind), false)
+            ArrowField::new(field.name, arrow_type(kind), kind == Type::MaybeInt64)
         };
         let arrow: Vec<_> = fields.iter().map(arrow_field).collect();
         let schema = Arc::new(Schema::new(arrow));
@@ -190,7 +194,7 @@ fn properties(fields: &[Field]) -> WriterProperties {
     for field in fields {
         let column = ColumnPath::from(field.name);
         properties = match field.kind {
-            Type::Int64 => properties.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
+            Type::Int64 | Type::MaybeInt64 => properties.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
             Type::FewTexts => properties.set_column_dictionary_enabled(column, true),
             Type::Text | Type::Flag => properties,
         };
@@ -200,7 +204,7 @@ fn properties(fields: &[Field]) -> WriterProperties {
 
 fn arrow_type(kind: Type) -> DataType {
     match kind {
-        Type::Int64 => DataType::Int64,
+        Type::Int64 | Type::MaybeInt64 => DataType::Int64,
         Type::Text => DataType::Utf8,
         Type::FewTexts => DataType::Dictionary(DataType::Int8.into(), DataType::Utf8.into()),
         Type::Flag => DataType::Boolean,
@@ -210,6 +214,7 @@ fn arrow_type(kind: Type) -> DataType {
 fn to_array(column: Column) -> ArrayRef {
     match column {
         Column::Int64(values) => Arc::new(Int64Array::from(values)),
+        Column::MaybeInt64(values) => Arc::new(Int64Array::from(values)),
         Column::Text(texts) => Arc::new(texts.0),
         Column::Flag(flags) => Arc::new(BooleanArray::from(flags)),
         Column::FewTexts(texts, rows) => {

@@ -12,7 +12,7 @@ pub mod ordered;
 pub mod source;
 mod zstd;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 /// How a text is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,11 @@ impl Compression {
             Self::Zstd => ::zstd::stream::encode_all(&text[..], ::zstd::DEFAULT_COMPRESSION_LEVEL),
         }
     }
+}
+
+/// What Snappy's framing format holds; checksums are checked. Rule: `framing_format.txt` of the Snappy project.
+pub fn snappy(frames: impl Read) -> impl Read {
+    snap::read::FrameDecoder::new(frames)
 }
 
 /// Packs bytes that will soon be unpacked again, quickly.

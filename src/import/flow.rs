@@ -26,7 +26,7 @@ use crate::import::worker::{self, Content, Done, Job, Piece, Plan};
 use crate::import::{Config, Files, ImportError};
 use crate::munge::text::{Bad, Munger};
 use crate::rdf::vocab;
-use crate::savepoint::manifest::Input;
+use crate::savepoint::native::manifest::Input;
 use crate::state::Raised;
 use crate::storage::Location;
 use crate::triples::distinct::Distinct;

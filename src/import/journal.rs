@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::import::{Config, ImportError};
-use crate::savepoint::manifest::Input;
+use crate::savepoint::native::manifest::Input;
 use crate::storage::{self, Blob, Location};
 use crate::triples::files::StoredFile;
 

@@ -9,7 +9,7 @@ use crate::bootstrap::report::HeaderReport;
 use crate::import::Config;
 use crate::import::flow::Imported;
 use crate::rdf::ntriples::Encoding;
-use crate::savepoint::manifest::Input;
+use crate::savepoint::native::manifest::Input;
 use crate::triples::Format;
 use crate::triples::files::StoredFile;
 use crate::wikibase::timestamp::Timestamp;

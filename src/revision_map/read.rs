@@ -1,7 +1,7 @@
 //! Reading revision maps on all cores.
 //!
 //! Promise: the result does not depend on the order of files, blocks or threads.
-//! Invariant: besides the state, about [`PENDING`] entries of 16 bytes and [`BATCH`] bytes of blocks are held.
+//! Invariant: besides the state that is filled, about [`BATCH`] bytes of blocks are held.
 //! Not here: finding blocks (see `blocks`) and parsing lines (see `line`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +15,12 @@ use crate::revision_map::line::{self, Bad, Parsed};
 use crate::revision_map::{
     BadLine, LineRule, MAX_BAD_LINES, OnBadLine, Place, ReadOptions, ReadStats, RevisionMapError,
 };
-use crate::state::{Entry, REGIONS, RaisedCounts, Region, StateTable};
+use crate::state::StateTable;
+use crate::state::filling::{Dealt, Filling};
 use crate::storage::Location;
 
 /// Bytes of blocks that are parsed together.
 const BATCH: usize = 32 << 20;
-/// Entries that are raised together. The more, the fewer times each page of the state is packed again.
-const PENDING: usize = 16 << 20;
 
 pub fn read(files: &[Location], options: &ReadOptions, env: &Env) -> Result<(StateTable, ReadStats), RevisionMapError> {
     let next = AtomicUsize::new(0);
@@ -35,7 +34,9 @@ pub fn read(files: &[Location], options: &ReadOptions, env: &Env) -> Result<(Sta
         drop(sender);
         let mut map = Map::new(files, *options);
         map.take_all(&receiver, env)?;
-        Ok(map.finish())
+        let (state, stats) = map.finish();
+        env.progress.entities.store(state.len(), Ordering::Relaxed);
+        Ok((state, stats))
     })
 }
 
@@ -43,11 +44,7 @@ pub fn read(files: &[Location], options: &ReadOptions, env: &Env) -> Result<(Sta
 struct Map<'a> {
     files: &'a [Location],
     options: ReadOptions,
-    state: StateTable,
-    /// Entries by region, yet to be raised: few at a time would cost much more.
-    pending: Vec<Vec<Vec<Entry>>>,
-    pending_len: usize,
-    raised: RaisedCounts,
+    state: Filling,
     stats: ReadStats,
     /// Lines of each file that are behind.
     lines: Vec<u64>,
@@ -58,7 +55,7 @@ struct Map<'a> {
 /// What was found in one block.
 struct Found {
     file: usize,
-    regions: Vec<Vec<Entry>>,
+    entries: Dealt,
     from: From,
     lines: u64,
     filled: u64,
@@ -82,10 +79,7 @@ impl<'a> Map<'a> {
         Self {
             files,
             options,
-            state: StateTable::default(),
-            pending: (0..REGIONS).map(|_| Vec::new()).collect(),
-            pending_len: 0,
-            raised: RaisedCounts::default(),
+            state: Filling::default(),
             stats: ReadStats { files: files.len() as u64, ..ReadStats::default() },
             lines: vec![0; files.len()],
             bad: Vec::new(),
@@ -101,17 +95,14 @@ impl<'a> Map<'a> {
             if bytes >= BATCH {
                 self.take_batch(std::mem::take(&mut batch))?;
                 bytes = 0;
-                env.progress.entities.store(self.raised.new, Ordering::Relaxed);
+                env.progress.entities.store(self.state.raised().new, Ordering::Relaxed);
             }
         }
         // Asked to stop, the senders end as if the files did.
         if env.stop.load(Ordering::Relaxed) {
             return Err(RevisionMapError::Cancelled);
         }
-        self.take_batch(batch)?;
-        self.raise_pending();
-        env.progress.entities.store(self.raised.new, Ordering::Relaxed);
-        Ok(())
+        self.take_batch(batch)
     }
 
     fn take_batch(&mut self, batch: Vec<Block>) -> Result<(), RevisionMapError> {
@@ -119,26 +110,9 @@ impl<'a> Map<'a> {
         let found: Vec<_> = batch.into_par_iter().map(|block| parse(block, options)).collect();
         for mut found in found {
             self.count(&found)?;
-            for (region, entries) in std::mem::take(&mut found.regions).into_iter().enumerate() {
-                if !entries.is_empty() {
-                    self.pending_len += entries.len();
-                    self.pending[region].push(entries);
-                }
-            }
-        }
-        if self.pending_len >= PENDING {
-            self.raise_pending();
+            self.state.take(std::mem::take(&mut found.entries));
         }
         Ok(())
-    }
-
-    fn raise_pending(&mut self) {
-        let pending = self.pending.iter_mut().enumerate().filter(|(_, entries)| !entries.is_empty());
-        let (regions, entries): (Vec<_>, Vec<_>) = pending.map(|(at, entries)| (at, std::mem::take(entries))).unzip();
-        let raise = |(region, entries): (&mut Region, Vec<Vec<Entry>>)| region.raise_all(&mut entries.concat());
-        let raised: Vec<_> = self.state.regions_mut(&regions).into_par_iter().zip(entries).map(raise).collect();
-        raised.into_iter().for_each(|raised| self.raised += raised);
-        self.pending_len = 0;
     }
 
     fn count(&mut self, found: &Found) -> Result<(), RevisionMapError> {
@@ -183,9 +157,10 @@ impl<'a> Map<'a> {
 
     fn finish(mut self) -> (StateTable, ReadStats) {
         self.keep_first();
-        let duplicates = self.raised.newer + self.raised.stale;
+        let (state, raised) = self.state.finish();
+        let duplicates = raised.newer + raised.stale;
         let bad_lines = self.bad.into_iter().map(|(_, bad)| bad).collect();
-        (self.state, ReadStats { duplicates, bad_lines, ..self.stats })
+        (state, ReadStats { duplicates, bad_lines, ..self.stats })
     }
 }
 
@@ -200,24 +175,17 @@ impl Content {
 }
 
 fn parse(block: Block, options: ReadOptions) -> Found {
-    let (mut regions, mut bad) = (Vec::new(), Vec::new());
+    let (mut entries, mut bad) = (Dealt::default(), Vec::new());
     let mut parsed = Parsed::default();
-    let deal = |entry: Entry, regions: &mut Vec<Vec<Entry>>| {
-        let region = entry.region();
-        if region >= regions.len() {
-            regions.resize_with(region + 1, Vec::new);
-        }
-        regions[region].push(entry);
-    };
     let from = match block.content {
         Content::Lines(offset, text) => {
-            parsed = line::parse(&text, offset == 0, options.negative, |entry| deal(entry, &mut regions));
+            parsed = line::parse(&text, offset == 0, options.negative, |entry| entries.push(entry));
             From::Text(offset, text.len())
         }
         Content::Rows(before, entities, revisions) => {
             for (at, (entity, revision)) in entities.iter().zip(&revisions).enumerate() {
                 match line::row(entity, *revision, options.negative) {
-                    Ok(entry) => deal(entry, &mut regions),
+                    Ok(entry) => entries.push(entry),
                     Err(row) => bad.push(Bad { offset: at, ..row }),
                 }
             }
@@ -231,5 +199,5 @@ fn parse(block: Block, options: ReadOptions) -> Found {
         Content::End(size) => From::End(size),
     };
     bad.append(&mut parsed.bad);
-    Found { file: block.file, regions, from, lines: parsed.lines, filled: parsed.filled, bad }
+    Found { file: block.file, entries, from, lines: parsed.lines, filled: parsed.filled, bad }
 }

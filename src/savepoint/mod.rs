@@ -1,28 +1,36 @@
-//! The native savepoint: the whole state in a directory, as open data.
+//! State at rest: savepoints, ours and Flink's.
 //!
 //! Promise: a directory with a valid `_metadata` is a whole savepoint; any other is none, wherever a writer was killed.
-//! In -> out: [`StateTable`] and [`Provenance`] <-> `state/<kind>-<part>.parquet` and `_metadata` (JSON).
+//! In -> out: [`StateTable`] <-> a directory in one of two formats.
 //! Invariant: `_metadata` is written last and deleted first; nothing that is not a savepoint's own is ever deleted.
-//! Not here: how a state came to be, and Flink's format.
-//!
-//! Columns of a state file: `kind` (one letter), `number`, `revision`, `deleted`; rows sorted by kind (Q, P, L, M),
-//! then number. The id is kept as a letter and a number rather than as one text because texts sort `Q10` before `Q9`:
-//! a row group's smallest and largest value would then span nearly everything, and no reader could skip by them.
+//! Not here: how a state came to be.
 
-mod codec;
-pub mod manifest;
-mod paths;
-mod read;
-#[cfg(test)]
-mod tests;
-mod verify;
-mod write;
+pub mod diff;
+pub mod flink;
+pub mod list;
+pub mod native;
+mod place;
+
+use std::error::Error;
 
 use crate::columns::ColumnsError;
-use crate::savepoint::manifest::{Manifest, ManifestError, Provenance};
-use crate::state::StateTable;
-use crate::storage::{self, Location, StorageError};
+use crate::savepoint::flink::Unfit;
+use crate::savepoint::native::manifest::{Manifest, ManifestError, Provenance};
+use crate::state::{KindCount, StateTable};
+use crate::storage::{self, Blob, Location, StorageError};
 use crate::wikibase::entity::EntityKind;
+
+/// The name of the file that makes a directory a savepoint, in both formats.
+const METADATA: &str = "_metadata";
+
+/// How a savepoint is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// Our own: Parquet and JSON.
+    Native,
+    /// Flink's canonical savepoint.
+    Flink,
+}
 
 /// What to do where a savepoint is already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +39,17 @@ pub enum OnExisting {
     Refuse,
     /// Delete it first. From then on there is no savepoint until the new one is complete.
     Overwrite,
+}
+
+/// A savepoint to write.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its directory.
+    pub dir: Location,
+    /// Its format.
+    pub format: Format,
+    /// In Flink's format: how many state files, 1 to [`flink::MAX_PARALLELISM`].
+    pub parallelism: u16,
 }
 
 /// What was written.
@@ -42,13 +61,33 @@ pub struct Written {
     pub files: u64,
 }
 
+/// A savepoint that was read.
+#[derive(Debug)]
+pub struct Contents {
+    /// The entities and their states.
+    pub state: StateTable,
+    /// What it says of itself.
+    pub about: About,
+}
+
+/// What a savepoint says of itself, beside the state.
+#[derive(Debug)]
+pub enum About {
+    /// Our own.
+    Native(Manifest),
+    /// Flink's, and what else it holds; the state in there is empty.
+    Flink(Box<flink::Opened>, Box<flink::Entries>),
+}
+
 /// What [`verify`] found.
 #[derive(Debug)]
 pub struct Verified {
     /// What the savepoint says of itself.
-    pub manifest: Manifest,
+    pub about: About,
+    /// Entities of each kind, in the order of [`EntityKind::ALL`]; as far as they can be read.
+    pub counts: [KindCount; 4],
     /// Everything that is wrong; empty for a sound savepoint.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<String>,
 }
 
 /// One thing that is wrong with a savepoint. Paths are relative to its directory.
@@ -89,6 +128,16 @@ pub enum Problem {
         path: String,
         /// Why, with all causes.
         reason: String,
+    },
+    /// Bytes of a file break a rule.
+    #[error("{path}, byte {at}: {rule}")]
+    Broken {
+        /// The file.
+        path: String,
+        /// The byte, counted from 0; within state that is compressed or inside `_metadata`, from its beginning.
+        at: u64,
+        /// The rule.
+        rule: String,
     },
     /// A file's rows do not follow on the rows of the file before.
     #[error("{path} does not follow on the file before it")]
@@ -150,6 +199,22 @@ pub enum SavepointError {
         /// The rule it breaks.
         rule: String,
     },
+    /// Something of it is damaged.
+    #[error("{location} is damaged: {problem}")]
+    Damaged {
+        /// The directory.
+        location: Location,
+        /// What was found first.
+        problem: Problem,
+    },
+    /// It is Flink's, and not one to read the updater's state from.
+    #[error("the state cannot be taken from {location}: {unfit}")]
+    Unfit {
+        /// The directory.
+        location: Location,
+        /// Why.
+        unfit: Unfit,
+    },
     /// The caller asked to stop; what was written is removed again.
     #[error("the savepoint was cancelled")]
     Cancelled,
@@ -167,53 +232,130 @@ impl From<ColumnsError> for SavepointError {
     }
 }
 
-/// Whether [`write()`] would begin: looks, and changes nothing. Errors: `Exists`, `NotEmpty`, `Storage`.
-pub fn check_target(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> {
-    write::survey(dir, on_existing).map(drop)
-}
+impl Format {
+    /// Its name, as people type it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Flink => "flink",
+        }
+    }
 
-/// Writes `state` as a savepoint into the directory `dir`, which is made if need be.
-///
-/// State files that a killed run left there without `_metadata` are deleted first. `cancelled` is asked before each
-/// file.
-/// Errors: `Exists`, `NotEmpty` (also with `Overwrite`: files of others are never touched), `Cancelled`, `Storage`.
-pub fn write(
-    dir: &Location,
-    state: &StateTable,
-    made: &Provenance,
-    on_existing: OnExisting,
-    cancelled: &(dyn Fn() -> bool + Sync),
-) -> Result<Written, SavepointError> {
-    write::write(dir, state, made, on_existing, cancelled)
-}
-
-/// Reads the savepoint in `dir`. Checks sizes, order, rows and counts, and not checksums (see [`verify`]).
-///
-/// Errors: `NotASavepoint`, `Manifest`, `Columns`, `State`, `Storage`.
-pub fn read(dir: &Location) -> Result<(Manifest, StateTable), SavepointError> {
-    read::read(dir)
-}
-
-/// Reads only what the savepoint in `dir` says of itself. Errors: `NotASavepoint`, `Manifest`, `Storage`.
-pub fn inspect(dir: &Location) -> Result<Manifest, SavepointError> {
-    read::manifest(dir)
+    /// The format of the savepoint in `dir`, by the first bytes of its `_metadata`. Errors: `NotASavepoint`, `Storage`.
+    pub fn of(dir: &Location) -> Result<Self, SavepointError> {
+        if !has_metadata(dir)? {
+            return Err(SavepointError::NotASavepoint { location: dir.clone() });
+        }
+        let blob = Blob::open(&dir.join(METADATA))?;
+        let start = blob.read(0..blob.size().min(flink::MAGIC.len() as u64))?;
+        Ok(if start == flink::MAGIC[..] { Self::Flink } else { Self::Native })
+    }
 }
 
 /// Whether there is a `_metadata` in `dir`, valid or not.
 pub fn has_metadata(dir: &Location) -> Result<bool, StorageError> {
     // Below a file there is nothing to look at.
-    Ok(!storage::exists(dir)? && storage::exists(&paths::Paths(dir).metadata())?)
+    Ok(!storage::exists(dir)? && storage::exists(&dir.join(METADATA))?)
 }
 
-/// Where the state files of the savepoint in `dir` are, in the order of their entities. Of what is in them, only the
-/// sizes are checked. Errors: `NotASavepoint`, `Manifest`, `State`, `Storage`.
-pub fn state_files(dir: &Location) -> Result<Vec<Location>, SavepointError> {
-    read::manifest(dir)?.files.iter().map(|file| Ok(read::open(dir, file)?.location().clone())).collect()
+/// Whether [`write()`] would begin: looks, and changes nothing. Errors: `Exists`, `NotEmpty`, `Storage`.
+pub fn check_target(target: &Target, on_existing: OnExisting) -> Result<(), SavepointError> {
+    match target.format {
+        Format::Native => native::check_target(&target.dir, on_existing),
+        Format::Flink => flink::check_target(&target.dir, on_existing),
+    }
 }
 
-/// Checks every byte of the savepoint in `dir` and reports all that is wrong.
+/// Writes `state` as a savepoint. Flink's format has no room for `made`.
 ///
-/// Errors: `NotASavepoint` and `Manifest`, since nothing can be checked then; `Storage`.
+/// Errors: as of [`native::write()`] and [`flink::write()`].
+pub fn write(
+    target: &Target,
+    state: &StateTable,
+    made: &Provenance,
+    on_existing: OnExisting,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<Written, SavepointError> {
+    match target.format {
+        Format::Native => native::write(&target.dir, state, made, on_existing, cancelled),
+        Format::Flink => flink::write(&target.dir, state, target.parallelism, on_existing, cancelled),
+    }
+}
+
+/// Reads the savepoint in `dir`, whatever its format.
+///
+/// Errors: `NotASavepoint`, `Manifest`, `Columns`, `State`, `Damaged`, `Unfit`, `Storage`.
+pub fn read(dir: &Location) -> Result<Contents, SavepointError> {
+    match Format::of(dir)? {
+        Format::Native => {
+            let (manifest, state) = native::read(dir)?;
+            Ok(Contents { state, about: About::Native(manifest) })
+        }
+        Format::Flink => {
+            let opened = flink::Opened::open(dir)?;
+            let flink::Taken { mut entries, problems } = opened.take(false)?;
+            if let Some(problem) = problems.into_iter().next() {
+                return Err(SavepointError::Damaged { location: dir.clone(), problem });
+            }
+            let state = std::mem::take(&mut entries.state);
+            Ok(Contents { state, about: About::Flink(Box::new(opened), Box::new(entries)) })
+        }
+    }
+}
+
+/// Checks every byte of the savepoint in `dir`, whatever its format, and reports all that is wrong. What Flink writes has no
+/// checksums (but where it is compressed), so a changed revision cannot be told from another.
+///
+/// Errors: `NotASavepoint`, `Manifest`, `State` and `Unfit`, since nothing can be checked then; `Storage`.
 pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
-    verify::verify(dir)
+    match Format::of(dir)? {
+        Format::Native => {
+            let native::Verified { manifest, problems } = native::verify(dir)?;
+            let problems = problems.iter().map(Problem::to_string).collect();
+            Ok(Verified { counts: manifest.counts, about: About::Native(manifest), problems })
+        }
+        Format::Flink => {
+            let opened = flink::Opened::open(dir)?;
+            let flink::Taken { entries, problems } = opened.take(true)?;
+            let mut found = opened.missing()?;
+            // What is missing was found twice.
+            found.extend(
+                problems
+                    .into_iter()
+                    .filter(|problem| !matches!(problem, Problem::Missing { .. } | Problem::Size { .. })),
+            );
+            let odd =
+                |odd: &flink::Odd| format!("{} is no entity, or {} no revision", odd.key.escape_debug(), odd.value);
+            let problems = found.iter().map(Problem::to_string).chain(entries.odd_entries.iter().map(odd)).collect();
+            let counts = EntityKind::ALL.map(|kind| entries.state.count(kind));
+            Ok(Verified { counts, about: About::Flink(Box::new(opened), Box::new(entries)), problems })
+        }
+    }
+}
+
+/// Deletes a savepoint of ours. Errors: `NotEmpty` where others' files are; `Storage`.
+pub fn delete(target: &Target) -> Result<(), SavepointError> {
+    match target.format {
+        Format::Native => native::delete(&target.dir),
+        Format::Flink => flink::delete(&target.dir),
+    }
+}
+
+impl Contents {
+    /// The state, if it is all there is of revisions; else the error `Unfit`.
+    pub fn whole(self, dir: &Location) -> Result<Self, SavepointError> {
+        if let About::Flink(_, entries) = &self.about
+            && let Some(first) = entries.odd_entries.first().cloned()
+        {
+            let unfit = Unfit::Odd { count: entries.odd, first };
+            return Err(SavepointError::Unfit { location: dir.clone(), unfit });
+        }
+        Ok(self)
+    }
+}
+
+/// The message of an error and those of its causes.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -12,9 +12,10 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 
 use crate::revision_map::{self, Negative, ReadOptions, RevisionMapError};
-use crate::savepoint;
+use crate::savepoint::{self, Format};
 use crate::sql::engine::{Engine, told};
 use crate::sql::{SqlError, map};
+use crate::state::StateTable;
 use crate::storage::{self, Blob, Location, StorageError};
 
 const EXTENSION: &str = ".parquet";
@@ -33,8 +34,13 @@ pub fn add(engine: &Engine, name: &str, text: &str) -> Result<(), SqlError> {
     check_name(engine, name)?;
     let place = Location::parse(text)?;
     if savepoint::has_metadata(&place)? {
-        let places = savepoint::state_files(&place)?;
-        return add_files(engine, name, &Files { places, partitions: Vec::new(), is_dir: false });
+        return match Format::of(&place)? {
+            Format::Native => {
+                let places = savepoint::native::state_files(&place)?;
+                add_files(engine, name, &Files { places, partitions: Vec::new(), is_dir: false })
+            }
+            Format::Flink => add_state(engine, name, savepoint::read(&place)?.whole(&place)?.state),
+        };
     }
     let (files, is_dir) = found(text, &place)?;
     let of_parquet = |file: &&Location| is_parquet(file).unwrap_or(false);
@@ -143,6 +149,10 @@ fn add_map(engine: &Engine, name: &str, files: &[Location]) -> Result<(), SqlErr
         RevisionMapError::Cancelled => SqlError::Cancelled,
         error => SqlError::RevisionMap(error),
     })?;
+    add_state(engine, name, state)
+}
+
+fn add_state(engine: &Engine, name: &str, state: StateTable) -> Result<(), SqlError> {
     let table = map::table(Arc::new(state), engine.session.copied_config().target_partitions()).map_err(told)?;
     engine.session.register_table(TableReference::bare(name), table).map_err(told)?;
     Ok(())

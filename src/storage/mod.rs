@@ -29,9 +29,11 @@ use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::{Path, PathPart};
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode};
 use tokio::runtime::Runtime;
 use url::Url;
+
+use crate::wikibase::timestamp::Timestamp;
 
 /// A place where a file or a directory is or could be. Cheap to clone.
 #[derive(Clone)]
@@ -126,6 +128,8 @@ pub struct Entry {
     pub location: Location,
     /// Its size in bytes.
     pub size: u64,
+    /// When it was written last, as the store says.
+    pub modified: Option<Timestamp>,
 }
 
 impl Location {
@@ -310,6 +314,11 @@ impl Writer {
         Ok(Self { location: location.clone(), upload: writer::Upload::begin(location)? })
     }
 
+    /// Writes `bytes` behind what is written.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.upload.write(&self.location, bytes)
+    }
+
     /// Publishes the file; returns its size in bytes.
     pub fn finish(self) -> Result<u64, StorageError> {
         self.upload.finish(&self.location)
@@ -324,7 +333,7 @@ impl Writer {
 impl io::Write for Writer {
     /// Errors carry a [`StorageError`] as their source.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.upload.write(&self.location, bytes).map_err(io::Error::other)?;
+        self.append(bytes).map_err(io::Error::other)?;
         Ok(bytes.len())
     }
 
@@ -338,7 +347,12 @@ pub fn list(dir: &Location) -> Result<Vec<Entry>, StorageError> {
     let listing = dir.objects().list(Some(&dir.path)).try_collect::<Vec<_>>();
     let mut found = wait(dir, "list", listing)?;
     found.sort_by(|a, b| a.location.cmp(&b.location));
-    Ok(found.into_iter().map(|meta| Entry { location: dir.at(dir, meta.location), size: meta.size }).collect())
+    let entry = |meta: ObjectMeta| Entry {
+        location: dir.at(dir, meta.location),
+        size: meta.size,
+        modified: Timestamp::from_millis(meta.last_modified.timestamp_millis()),
+    };
+    Ok(found.into_iter().map(entry).collect())
 }
 
 /// The files a user means by `text`: one file, all files right inside a directory, or all that match `*` and `?` in the

@@ -51,7 +51,7 @@ fn names_of_any_kind(root: &Location) {
     }
     let found = list(root).unwrap();
     assert_eq!(found.len(), names.len());
-    for Entry { location, size } in found {
+    for Entry { location, size, .. } in found {
         let again = Blob::open(&location).unwrap();
         assert_eq!(again.read(0..size).unwrap().len() as u64, size, "{location}");
         assert_eq!(root.join(location.file_name()).to_string(), location.to_string());

@@ -4,6 +4,8 @@
 //! Invariant: every change goes through [`StateTable::set`] or [`StateTable::raise`]; absent is `None`, never a number.
 //! Not here: how state is stored (see `savepoint`).
 
+pub mod filling;
+
 use std::borrow::Cow;
 use std::ops::{AddAssign, Range};
 
@@ -391,9 +393,7 @@ impl KindCount {
         self.created = self.created + of(after).0 - created;
         self.deleted = self.deleted + of(after).1 - deleted;
     }
-}
 
-impl KindCount {
     fn forget(&mut self, word: u64) {
         *(if word & 1 == 1 { &mut self.deleted } else { &mut self.created }) -= 1;
     }

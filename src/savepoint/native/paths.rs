@@ -6,11 +6,10 @@
 
 use std::fmt;
 
+use crate::savepoint::METADATA;
 use crate::storage::Location;
 use crate::wikibase::entity::EntityKind;
 
-/// The name of the manifest.
-pub const METADATA: &str = "_metadata";
 const STATE: &str = "state/";
 const SUFFIX: &str = ".parquet";
 /// Digits of a part's number. A kind has at most 2^31 entities, so they always do.
@@ -39,6 +38,11 @@ impl fmt::Display for PartName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{STATE}{}-{:0DIGITS$}{SUFFIX}", self.kind.letter(), self.part)
     }
+}
+
+/// Whether a name, relative to the savepoint's directory, is that of a state file.
+pub fn is_ours(name: &str) -> bool {
+    PartName::parse(name).is_some()
 }
 
 /// Where the files of one savepoint are.

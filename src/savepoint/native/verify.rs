@@ -5,15 +5,15 @@
 //! Not here: repair.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::savepoint::manifest::{Manifest, StoredFile};
-use crate::savepoint::paths::{METADATA, Paths};
-use crate::savepoint::read::{self, Span};
-use crate::savepoint::{Problem, SavepointError, Verified};
+use crate::savepoint::native::Verified;
+use crate::savepoint::native::manifest::{Manifest, StoredFile};
+use crate::savepoint::native::paths::Paths;
+use crate::savepoint::native::read::{self, Span};
+use crate::savepoint::{METADATA, Problem, SavepointError, with_causes};
 use crate::state::KindCount;
 use crate::storage::{self, Blob, Location, StorageError};
 use crate::wikibase::entity::EntityKind;
@@ -58,19 +58,23 @@ struct Checked {
     content: Option<(KindCount, Span)>,
 }
 
+/// Opens a file that is there and has the size listed.
+pub fn open(dir: &Location, file: &StoredFile) -> Result<Result<Blob, Problem>, SavepointError> {
+    let path = file.path();
+    match Blob::open(&Paths(dir).part(file.name)) {
+        Ok(blob) if blob.size() == file.size => Ok(Ok(blob)),
+        Ok(blob) => Ok(Err(Problem::Size { path, expected: file.size, found: blob.size() })),
+        Err(StorageError::NotFound { .. } | StorageError::NotAFile { .. }) => Ok(Err(Problem::Missing { path })),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn check_file(dir: &Location, file: &StoredFile) -> Result<Checked, SavepointError> {
     let path = file.path();
-    let blob = match Blob::open(&Paths(dir).part(file.name)) {
+    let blob = match open(dir, file)? {
         Ok(blob) => blob,
-        Err(StorageError::NotFound { .. } | StorageError::NotAFile { .. }) => {
-            return Ok(Checked { problems: vec![Problem::Missing { path }], content: None });
-        }
-        Err(error) => return Err(error.into()),
+        Err(problem) => return Ok(Checked { problems: vec![problem], content: None }),
     };
-    if blob.size() != file.size {
-        let problem = Problem::Size { path, expected: file.size, found: blob.size() };
-        return Ok(Checked { problems: vec![problem], content: None });
-    }
     let mut problems = Vec::new();
     if sha256(&blob)? != file.sha256 {
         problems.push(Problem::Checksum { path: path.clone() });
@@ -100,9 +104,4 @@ fn miscount(manifest: &Manifest, kind: EntityKind, found: KindCount) -> Option<P
     let text = |count: KindCount| format!("{} existing and {} deleted", count.created, count.deleted);
     let expected = manifest.count(kind);
     (expected != found).then(|| Problem::Count { kind, expected: text(expected), found: text(found) })
-}
-
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.map(|error| error.to_string()).collect::<Vec<_>>().join(": ")
 }

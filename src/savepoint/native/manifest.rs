@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::savepoint::paths::PartName;
+use crate::savepoint::native::paths::PartName;
 use crate::state::KindCount;
 use crate::wikibase::entity::{EntityId, EntityKind};
 use crate::wikibase::timestamp::Timestamp;
@@ -89,7 +89,7 @@ pub struct Manifest {
 /// A state file as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
-    pub(in crate::savepoint) name: PartName,
+    pub(in crate::savepoint::native) name: PartName,
     /// Its size in bytes.
     pub size: u64,
     /// The SHA-256 of its bytes.

@@ -9,11 +9,12 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::columns::{BATCH_ROWS, Encoder, Texts};
-use crate::savepoint::manifest::{Manifest, Provenance, StoredFile};
-use crate::savepoint::paths::{METADATA, PartName, Paths};
-use crate::savepoint::{OnExisting, SavepointError, Written, codec};
+use crate::savepoint::native::codec;
+use crate::savepoint::native::manifest::{Manifest, Provenance, StoredFile};
+use crate::savepoint::native::paths::{PartName, Paths, is_ours};
+use crate::savepoint::{OnExisting, SavepointError, Written, place};
 use crate::state::{StateSlice, StateTable};
-use crate::storage::{self, Location, StorageError};
+use crate::storage::{self, Location};
 use crate::wikibase::entity::EntityKind;
 
 /// The most entities in a file, about: two row groups.
@@ -31,7 +32,8 @@ pub fn write(
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Written, SavepointError> {
     let _claim = storage::claim(dir)?;
-    clear(dir, on_existing)?;
+    place::clear(dir, on_existing, is_ours)?;
+    storage::delete_unpublished(&Paths(dir).state(), |name| is_ours(&format!("state/{name}")))?;
     let parts = parts(state);
     let written: Result<Vec<_>, _> = parts.par_iter().map(|part| write_part(dir, part, cancelled)).collect();
     let files = written.and_then(|files| if cancelled() { Err(SavepointError::Cancelled) } else { Ok(files) });
@@ -42,47 +44,6 @@ pub fn write(
         parts.iter().for_each(|(name, _)| drop(storage::delete(&Paths(dir).part(*name))));
     }
     written
-}
-
-/// What of our own is in a directory.
-pub struct Survey {
-    exists: bool,
-    ours: Vec<Location>,
-}
-
-/// Looks whether a savepoint may be written to the directory; changes nothing.
-pub fn survey(dir: &Location, on_existing: OnExisting) -> Result<Survey, SavepointError> {
-    if storage::exists(dir)? {
-        return Err(StorageError::AlreadyExists { location: dir.clone() }.into());
-    }
-    let mut survey = Survey { exists: false, ours: Vec::new() };
-    for found in storage::list(dir)? {
-        let name = found.location.relative_to(dir).unwrap_or_default();
-        if name == METADATA {
-            survey.exists = true;
-        } else if PartName::parse(&name).is_some() {
-            survey.ours.push(found.location);
-        } else {
-            return Err(SavepointError::NotEmpty { location: dir.clone(), found: found.location });
-        }
-    }
-    if survey.exists && on_existing == OnExisting::Refuse {
-        return Err(SavepointError::Exists { location: dir.clone() });
-    }
-    Ok(survey)
-}
-
-/// Makes the directory free for a savepoint, unless it is another's.
-fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> {
-    let Survey { exists, ours } = survey(dir, on_existing)?;
-    let paths = Paths(dir);
-    // First of all, so that from here on nobody takes what is left for a savepoint.
-    if exists {
-        storage::delete(&paths.metadata())?;
-    }
-    ours.iter().try_for_each(storage::delete)?;
-    storage::delete_unpublished(&paths.state(), |name| PartName::parse(&format!("state/{name}")).is_some())?;
-    Ok(())
 }
 
 fn parts(state: &StateTable) -> Vec<(PartName, StateSlice<'_>)> {
@@ -139,10 +100,6 @@ fn publish(
     let json = manifest.to_json();
     let json = json.map_err(|source| SavepointError::Manifest { location: location.clone(), source })?;
     let bytes = manifest.files.iter().map(|file| file.size).sum::<u64>() + json.len() as u64;
-    match storage::create_new(&location, Bytes::from(json)) {
-        Ok(()) => Ok(Written { bytes, files: manifest.files.len() as u64 + 1 }),
-        // Another writer was faster, in the same directory at the same time.
-        Err(StorageError::AlreadyExists { .. }) => Err(SavepointError::Exists { location: dir.clone() }),
-        Err(error) => Err(error.into()),
-    }
+    place::publish(dir, json)?;
+    Ok(Written { bytes, files: manifest.files.len() as u64 + 1 })
 }

@@ -10,9 +10,10 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use crate::columns::Reader;
-use crate::savepoint::manifest::{MAX_BYTES, Manifest, ManifestError, StoredFile};
-use crate::savepoint::paths::Paths;
-use crate::savepoint::{SavepointError, codec};
+use crate::savepoint::SavepointError;
+use crate::savepoint::native::codec;
+use crate::savepoint::native::manifest::{MAX_BYTES, Manifest, ManifestError, StoredFile};
+use crate::savepoint::native::paths::Paths;
 use crate::state::StateTable;
 use crate::storage::{Blob, Location, StorageError};
 use crate::wikibase::entity::EntityKind;

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::savepoint::manifest::{DumpStarts, Input, StartOffset};
+use crate::savepoint::native::manifest::{DumpStarts, Input, ManifestError, StartOffset};
 use crate::state::{EntityState, KindCount};
-use crate::storage::{self, Blob};
-use crate::wikibase::entity::{EntityId, Revision};
+use crate::storage::{self, Blob, StorageError};
+use crate::wikibase::entity::{EntityId, EntityKind, Revision};
 use crate::wikibase::timestamp::Timestamp;
 
 fn provenance() -> Provenance {

@@ -1,0 +1,365 @@
+//! Writing the canonical savepoint that Flink's RocksDB backend would write of the same entities.
+//!
+//! Promise: the same bytes as Flink's; killed at any moment, it leaves a directory that is no savepoint.
+//! Invariant: besides the state, about [`ROUND`] bytes of output are in memory, and the parts on their way to storage.
+//!
+//! Flink sorts the entries of a key group by the bytes of their keys. The first of these is the length of the id, then comes
+//! its letter, then its digits; so ids of one length and letter are in the order of their numbers, as the state is. Cut into
+//! slices of one length and letter, the state only has to be dealt out: each slice knows how many entries it puts into each
+//! key group, and with that, where. Nothing is sorted, and all slices are written side by side.
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use crate::savepoint::flink::hash::{MAX_PARALLELISM, hash_on, key_group, range_of};
+use crate::savepoint::flink::header;
+use crate::savepoint::flink::metadata::{Form, Keyed, Metadata, Operator, OperatorId, Stream, VERSION};
+use crate::savepoint::flink::part;
+use crate::savepoint::{OnExisting, SavepointError, Written, place};
+use crate::state::{EntityState, StateTable};
+use crate::storage::{self, Location, Writer};
+use crate::wikibase::entity::{EntityId, EntityKind};
+
+/// Bytes that are filled at once.
+pub const ROUND: usize = 256 << 20;
+/// Bytes of an entry besides its id: two lengths, the key group, the id's length, the namespace, the revision.
+const ENTRY: usize = 20;
+/// The longest entry: an id has a letter and at most 10 digits.
+const LONGEST: usize = ENTRY + 11;
+/// The kinds as their letters sort.
+const BY_LETTER: [EntityKind; 4] = [EntityKind::Lexeme, EntityKind::MediaInfo, EntityKind::Property, EntityKind::Item];
+/// The number of the only state, before the entries of a key group.
+const STATE: [u8; 2] = [0, 0];
+/// The end of a key group.
+const END: [u8; 2] = [0xff, 0xff];
+/// Set in the first byte of a state's last key in a key group.
+const LAST: u8 = 0x80;
+const GROUPS: usize = MAX_PARALLELISM as usize;
+
+/// Writes a savepoint, filling about `round` bytes at once.
+pub fn write_in_rounds(
+    dir: &Location,
+    state: &StateTable,
+    parallelism: u16,
+    on_existing: OnExisting,
+    cancelled: &(dyn Fn() -> bool + Sync),
+    round: usize,
+) -> Result<Written, SavepointError> {
+    let _claim = storage::claim(dir)?;
+    place::clear(dir, on_existing, part::is_ours)?;
+    storage::delete_unpublished(dir, part::is_ours)?;
+    let plan = Plan::new(state);
+    let files = plan.files(dir, parallelism);
+    let written = plan.write(&files, round, cancelled).and_then(|()| publish(dir, &files, parallelism));
+    // Of two writers at once the slower one finds a savepoint there, made of files that are no longer its own.
+    if written.as_ref().is_err_and(|error| !matches!(error, SavepointError::Exists { .. })) {
+        // The first error is the one to tell. What cannot be removed now is removed by the next run.
+        files.iter().for_each(|file| drop(storage::delete(&file.location)));
+    }
+    written
+}
+
+fn publish(dir: &Location, files: &[StateFile], parallelism: u16) -> Result<Written, SavepointError> {
+    let keyed = |file: &StateFile| Keyed {
+        subtask: i32::from(file.subtask),
+        form: Form::Canonical,
+        first: file.groups.start as i32,
+        offsets: file.offsets.clone(),
+        streams: vec![Stream::Beside(part::name(file.subtask), file.size as i64)],
+    };
+    let decide = Operator {
+        id: OperatorId::DECIDE,
+        uid: None,
+        parallelism: i32::from(parallelism),
+        max_parallelism: i32::from(MAX_PARALLELISM),
+        keyed: files.iter().map(keyed).collect(),
+        others: Vec::new(),
+    };
+    let metadata = Metadata { version: VERSION, checkpoint: 0, operators: vec![decide], properties: Vec::new() };
+    let metadata = metadata.to_bytes();
+    let bytes = files.iter().map(|file| file.size).sum::<u64>() + metadata.len() as u64;
+    place::publish(dir, metadata)?;
+    Ok(Written { bytes, files: files.len() as u64 + 1 })
+}
+
+/// Entities whose ids are of one length and letter, with consecutive numbers.
+struct Slice {
+    kind: EntityKind,
+    numbers: Range<usize>,
+    /// Bytes of the entry of each.
+    entry: usize,
+    /// Entries in each key group.
+    counts: Vec<u32>,
+}
+
+/// What goes where.
+struct Plan<'a> {
+    state: &'a StateTable,
+    /// In the order of their entries' keys.
+    slices: Vec<Slice>,
+}
+
+/// A state file: what one subtask would have written.
+struct StateFile {
+    subtask: u16,
+    location: Location,
+    groups: Range<usize>,
+    /// Where the bytes of each of its key groups begin; 0 for one without entries.
+    offsets: Vec<i64>,
+    size: u64,
+    /// While it is being written.
+    writer: Mutex<Option<Writer>>,
+}
+
+/// Some key groups of one file, to be filled at once.
+struct Chunk {
+    file: usize,
+    groups: Range<usize>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(state: &'a StateTable) -> Self {
+        let mut slices: Vec<_> =
+            (1..=10).flat_map(|digits| BY_LETTER.map(|kind| slices_of(state, kind, digits))).flatten().collect();
+        slices.par_iter_mut().for_each(|slice| {
+            let mut counts = vec![0; GROUPS];
+            slice.each(state, |_, group, _| counts[group] += 1);
+            slice.counts = counts;
+        });
+        slices.retain(|slice| slice.counts.iter().any(|count| *count > 0));
+        Self { state, slices }
+    }
+
+    /// Bytes of a key group.
+    fn size(&self, group: usize) -> usize {
+        let entries: usize = self.slices.iter().map(|slice| slice.size(group)).sum();
+        if entries > 0 { STATE.len() + entries + END.len() } else { 0 }
+    }
+
+    /// The files, but for those without an entry.
+    fn files(&self, dir: &Location, parallelism: u16) -> Vec<StateFile> {
+        let file = |subtask: u16| {
+            let groups = range_of(subtask, parallelism, MAX_PARALLELISM);
+            let groups = usize::from(*groups.start())..usize::from(*groups.end()) + 1;
+            let header = header::of_last_seen().len() as u64;
+            let mut size = header;
+            let begin = |group| {
+                let length = self.size(group) as u64;
+                size += length;
+                if length > 0 { (size - length) as i64 } else { 0 }
+            };
+            let offsets = groups.clone().map(begin).collect();
+            let location = dir.join(&part::name(subtask));
+            let file = StateFile { subtask, location, groups, offsets, size, writer: Mutex::default() };
+            (size > header).then_some(file)
+        };
+        (0..parallelism).filter_map(file).collect()
+    }
+
+    fn write(
+        &self,
+        files: &[StateFile],
+        round: usize,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), SavepointError> {
+        for round in self.rounds(files, round) {
+            if cancelled() {
+                return Err(SavepointError::Cancelled);
+            }
+            let chunks = self.fill(round);
+            chunks.into_par_iter().try_for_each(|chunk| chunk.write(&files[chunk.file]))?;
+        }
+        if cancelled() { Err(SavepointError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Cuts the files into chunks that are filled at once: about `most` bytes, or one key group. A file has at most one
+    /// chunk in each round.
+    fn rounds(&self, files: &[StateFile], most: usize) -> Vec<Vec<Chunk>> {
+        let mut rounds = vec![Vec::new()];
+        let mut filled = 0;
+        for (at, file) in files.iter().enumerate() {
+            for group in file.groups.clone() {
+                let size = self.size(group);
+                if filled > 0 && filled + size > most {
+                    rounds.push(Vec::new());
+                    filled = 0;
+                }
+                filled += size;
+                let round: &mut Vec<Chunk> = rounds.last_mut().expect("there is always one");
+                match round.last_mut().filter(|chunk| chunk.file == at) {
+                    Some(chunk) => chunk.groups.end = group + 1,
+                    None => round.push(Chunk { file: at, groups: group..group + 1, bytes: Vec::new() }),
+                }
+            }
+        }
+        rounds
+    }
+
+    /// Fills chunks; their key groups ascend.
+    fn fill(&self, mut chunks: Vec<Chunk>) -> Vec<Chunk> {
+        let Some(first) = chunks.first().map(|chunk| chunk.groups.start) else { return chunks };
+        let mut places: Vec<Vec<&mut [u8]>> = self.slices.iter().map(|_| Vec::new()).collect();
+        for chunk in &mut chunks {
+            // Files without entries are left out, and so are their key groups.
+            places.iter_mut().for_each(|places| places.resize_with(chunk.groups.start - first, Default::default));
+            chunk.bytes = vec![0; chunk.groups.clone().map(|group| self.size(group)).sum()];
+            let mut rest = chunk.bytes.as_mut_slice();
+            for group in chunk.groups.clone() {
+                let empty = self.size(group) == 0;
+                put(&mut rest, if empty { &[] } else { &STATE });
+                for (slice, places) in self.slices.iter().zip(&mut places) {
+                    places.push(split(&mut rest, slice.size(group)));
+                }
+                put(&mut rest, if empty { &[] } else { &END });
+            }
+        }
+        self.slices.par_iter().zip(places).for_each(|(slice, mut places)| {
+            slice.each(self.state, |entity, group, state| {
+                if let Some(place) = group.checked_sub(first).and_then(|at| places.get_mut(at)) {
+                    put(place, &entity.entry(group, state)[..slice.entry]);
+                }
+            });
+        });
+        for chunk in &mut chunks {
+            self.mark_last(chunk);
+        }
+        chunks
+    }
+
+    /// Marks the last entry of each key group.
+    fn mark_last(&self, chunk: &mut Chunk) {
+        let mut end = 0;
+        for group in chunk.groups.clone() {
+            end += self.size(group);
+            if let Some(slice) = self.slices.iter().rfind(|slice| slice.counts[group] > 0) {
+                // The first byte of the key, behind its length.
+                chunk.bytes[end - END.len() - slice.entry + 4] |= LAST;
+            }
+        }
+    }
+}
+
+impl Chunk {
+    fn write(&self, file: &StateFile) -> Result<(), SavepointError> {
+        // A panic while writing would be our own bug, and is on its way already.
+        let mut writer = file.writer.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut open = match writer.take() {
+            Some(open) => open,
+            None => {
+                let mut open = Writer::create(&file.location)?;
+                open.append(&header::of_last_seen())?;
+                open
+            }
+        };
+        open.append(&self.bytes)?;
+        if self.groups.end == file.groups.end {
+            open.finish()?;
+        } else {
+            *writer = Some(open);
+        }
+        Ok(())
+    }
+}
+
+/// Takes the first `length` bytes off `rest`.
+fn split<'a>(rest: &mut &'a mut [u8], length: usize) -> &'a mut [u8] {
+    let (first, others) = std::mem::take(rest).split_at_mut(length);
+    *rest = others;
+    first
+}
+
+/// Writes `bytes` to the beginning of `rest`, and takes that off.
+#[inline]
+fn put(rest: &mut &mut [u8], bytes: &[u8]) {
+    split(rest, bytes.len()).copy_from_slice(bytes);
+}
+
+fn slices_of(state: &StateTable, kind: EntityKind, digits: u32) -> Vec<Slice> {
+    let (first, end) = (10_usize.pow(digits - 1), 10_usize.pow(digits).min(state.end(kind)));
+    // Enough slices for many cores, not so many that their counts take much memory.
+    let width = (state.end(kind) / 256).max(1 << 16);
+    let entry = ENTRY + 1 + digits as usize;
+    let slice = |start| Slice { kind, numbers: start..(start + width).min(end), entry, counts: Vec::new() };
+    (first..end).step_by(width).map(slice).collect()
+}
+
+impl Slice {
+    /// Bytes of its entries in a key group.
+    fn size(&self, group: usize) -> usize {
+        self.counts[group] as usize * self.entry
+    }
+
+    /// Tells of each of its entities the id, the key group and the state.
+    #[inline]
+    fn each(&self, state: &StateTable, mut take: impl FnMut(&Id, usize, EntityState)) {
+        let mut id = Id::new(self.kind, self.entry - ENTRY);
+        for (entity, state) in state.range(self.kind, self.numbers.clone()) {
+            let hash = id.set(entity);
+            take(&id, usize::from(key_group(hash, MAX_PARALLELISM)), state);
+        }
+    }
+}
+
+/// An id as an entry begins with it, and its hash but for the last digit: ids mostly differ from the one before in that.
+struct Id {
+    /// The entry; the bytes of the key group and of the value are still to be set.
+    entry: [u8; LONGEST],
+    length: usize,
+    tens: u32,
+    hash: u32,
+}
+
+impl Id {
+    /// Where the id's letter stands in an entry.
+    const LETTER: usize = 7;
+
+    /// For ids of that kind and length, of at most 11 characters.
+    fn new(kind: EntityKind, length: usize) -> Self {
+        let mut entry = [0; LONGEST];
+        entry[..4].copy_from_slice(&(4 + length as u32).to_be_bytes());
+        entry[Self::LETTER - 1] = length as u8 + 1;
+        entry[Self::LETTER] = kind.letter() as u8;
+        // Behind the id: the namespace 0, then the length of a long.
+        let value = Self::LETTER + length + 1;
+        entry[value..value + 4].copy_from_slice(&8_u32.to_be_bytes());
+        Self { entry, length, tens: u32::MAX, hash: 0 }
+    }
+
+    /// Sets the id; its hash code.
+    #[inline]
+    fn set(&mut self, entity: EntityId) -> u32 {
+        let (tens, digit) = (entity.number() / 10, b'0' + (entity.number() % 10) as u8);
+        if tens != self.tens {
+            self.set_tens(tens);
+        }
+        self.entry[Self::LETTER + self.length - 1] = digit;
+        hash_on(self.hash, digit)
+    }
+
+    fn set_tens(&mut self, tens: u32) {
+        self.tens = tens;
+        let mut left = tens;
+        for digit in self.entry[Self::LETTER + 1..Self::LETTER + self.length - 1].iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        let id = &self.entry[Self::LETTER..Self::LETTER + self.length - 1];
+        self.hash = id.iter().fold(0, |hash, byte| hash_on(hash, *byte));
+    }
+
+    /// The entry: length of the key, key group, id, namespace; length of the value, value.
+    #[inline]
+    fn entry(&self, group: usize, state: EntityState) -> [u8; LONGEST] {
+        let mut entry = self.entry;
+        entry[4..6].copy_from_slice(&(group as u16).to_be_bytes());
+        // A revision is less than 2^62.
+        let revision = state.revision().get() as i64;
+        let value = if state.is_deleted() { -revision } else { revision };
+        let at = Self::LETTER + self.length + 5;
+        entry[at..at + 8].copy_from_slice(&value.to_be_bytes());
+        entry
+    }
+}

@@ -1,0 +1,89 @@
+//! The native savepoint: the whole state in a directory, as open data.
+//!
+//! Promise: a directory with a valid `_metadata` is a whole savepoint; any other is none, wherever a writer was killed.
+//! In -> out: [`StateTable`] and [`Provenance`] <-> `state/<kind>-<part>.parquet` and `_metadata` (JSON).
+//! Invariant: `_metadata` is written last and deleted first; nothing that is not a savepoint's own is ever deleted.
+//! Not here: how a state came to be, and Flink's format.
+//!
+//! Columns of a state file: `kind` (one letter), `number`, `revision`, `deleted`; rows sorted by kind (Q, P, L, M),
+//! then number. The id is kept as a letter and a number rather than as one text because texts sort `Q10` before `Q9`:
+//! a row group's smallest and largest value would then span nearly everything, and no reader could skip by them.
+
+mod codec;
+pub mod manifest;
+mod paths;
+mod read;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod write;
+
+use crate::savepoint::native::manifest::{Manifest, Provenance};
+use crate::savepoint::{OnExisting, Problem, SavepointError, Written, place};
+use crate::state::StateTable;
+use crate::storage::Location;
+
+/// What [`verify`] found.
+#[derive(Debug)]
+pub struct Verified {
+    /// What the savepoint says of itself.
+    pub manifest: Manifest,
+    /// Everything that is wrong; empty for a sound savepoint.
+    pub problems: Vec<Problem>,
+}
+
+/// Whether [`write()`] would begin: looks, and changes nothing. Errors: `Exists`, `NotEmpty`, `Storage`.
+pub fn check_target(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> {
+    place::survey(dir, on_existing, paths::is_ours).map(drop)
+}
+
+/// Deletes a savepoint. Errors: `NotEmpty` where others' files are; `Storage`.
+pub fn delete(dir: &Location) -> Result<(), SavepointError> {
+    place::clear(dir, OnExisting::Overwrite, paths::is_ours)
+}
+
+/// Writes `state` as a savepoint into the directory `dir`, which is made if need be.
+///
+/// State files that a killed run left there without `_metadata` are deleted first. `cancelled` is asked before each
+/// file.
+/// Errors: `Exists`, `NotEmpty` (also with `Overwrite`: files of others are never touched), `Cancelled`, `Storage`.
+pub fn write(
+    dir: &Location,
+    state: &StateTable,
+    made: &Provenance,
+    on_existing: OnExisting,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<Written, SavepointError> {
+    write::write(dir, state, made, on_existing, cancelled)
+}
+
+/// Reads the savepoint in `dir`. Checks sizes, order, rows and counts, and not checksums (see [`verify`]).
+///
+/// Errors: `NotASavepoint`, `Manifest`, `Columns`, `State`, `Storage`.
+pub fn read(dir: &Location) -> Result<(Manifest, StateTable), SavepointError> {
+    read::read(dir)
+}
+
+/// Reads only what the savepoint in `dir` says of itself. Errors: `NotASavepoint`, `Manifest`, `Storage`.
+pub fn inspect(dir: &Location) -> Result<Manifest, SavepointError> {
+    read::manifest(dir)
+}
+
+/// Files of the savepoint in `dir` that are not there, or have another size. Errors: `Storage`.
+pub fn missing(dir: &Location, manifest: &Manifest) -> Result<Vec<Problem>, SavepointError> {
+    let opened = manifest.files.iter().map(|file| Ok(verify::open(dir, file)?.err()));
+    opened.filter_map(Result::transpose).collect()
+}
+
+/// Where the state files of the savepoint in `dir` are, in the order of their entities. Of what is in them, only the
+/// sizes are checked. Errors: `NotASavepoint`, `Manifest`, `State`, `Storage`.
+pub fn state_files(dir: &Location) -> Result<Vec<Location>, SavepointError> {
+    read::manifest(dir)?.files.iter().map(|file| Ok(read::open(dir, file)?.location().clone())).collect()
+}
+
+/// Checks every byte of the savepoint in `dir` and reports all that is wrong.
+///
+/// Errors: `NotASavepoint` and `Manifest`, since nothing can be checked then; `Storage`.
+pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
+    verify::verify(dir)
+}

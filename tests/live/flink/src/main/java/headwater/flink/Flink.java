@@ -7,8 +7,12 @@ import java.nio.file.Files;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.apache.flink.api.common.JobExecutionResult;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.CheckpointingOptions;
@@ -20,9 +24,12 @@ import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.runtime.checkpoint.CheckpointException;
+import org.apache.flink.runtime.checkpoint.CheckpointFailureReason;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.source.SourceFunction;
 import org.apache.flink.streaming.api.operators.KeyedProcessOperator;
+import org.apache.flink.util.ExceptionUtils;
 
 /**
  * Flink inside this JVM: its settings, the one streaming job that all subcommands vary, and waiting with an end.
@@ -36,10 +43,10 @@ final class Flink {
     /** How long anything may take. */
     private static final Duration PATIENCE = Duration.ofMinutes(5);
 
-    /** The work asked for could not be done: Flink's own refusal, or too much time. */
+    /** What was asked for did not come about, and Flink does not say why. */
     static final class Failed extends Exception {
-        Failed(String message, Throwable cause) {
-            super(message, cause);
+        Failed(String message) {
+            super(message);
         }
     }
 
@@ -80,14 +87,16 @@ final class Flink {
 
     /** Waits until {@code done}. A job that ends before is a failure, with the reason Flink gives. */
     static void await(JobClient job, BooleanSupplier done) throws Exception {
+        // Not by asking for the job's status: the cluster is gone as soon as its job has ended.
+        CompletableFuture<JobExecutionResult> ended = job.getJobExecutionResult();
         long end = System.nanoTime() + PATIENCE.toNanos();
         while (!done.getAsBoolean()) {
-            JobStatus status = job.getJobStatus().get();
-            if (status.isGloballyTerminalState()) {
-                throw new Failed("the job is " + status, reason(job));
+            if (ended.isDone()) {
+                ended.get();
+                throw new Failed("the job ended by itself");
             }
             if (System.nanoTime() > end) {
-                throw new Failed("nothing came of it in " + PATIENCE.toMinutes() + " minutes, job " + status, null);
+                throw new Failed("nothing came of it in " + PATIENCE.toMinutes() + " minutes");
             }
             Thread.sleep(20);
         }
@@ -95,32 +104,43 @@ final class Flink {
 
     /** Takes a savepoint below {@code directory} and lets the job run on; gives the savepoint's place. */
     static String savepoint(JobClient job, String directory, SavepointFormatType format) throws Exception {
-        String place = job.triggerSavepoint(directory, format).get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-        JobStatus status = job.getJobStatus().get();
-        if (status != JobStatus.RUNNING) {
-            throw new Failed("after the savepoint the job is " + status, reason(job));
+        String place = insist(job, () -> job.triggerSavepoint(directory, format));
+        if (job.getJobStatus().get(PATIENCE.toSeconds(), TimeUnit.SECONDS) != JobStatus.RUNNING) {
+            throw new Failed("the job did not run on after its savepoint");
         }
         return place;
     }
 
     /** Stops the job with a savepoint below {@code directory}; timers do not fire. */
     static String stop(JobClient job, String directory) throws Exception {
-        return job.stopWithSavepoint(false, directory, SavepointFormatType.CANONICAL)
-                .get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        return insist(job, () -> job.stopWithSavepoint(false, directory, SavepointFormatType.CANONICAL));
+    }
+
+    /** Asks for a savepoint until every task runs: the job's master hears of that later than the tasks themselves. */
+    private static String insist(JobClient job, Supplier<CompletableFuture<String>> savepoint) throws Exception {
+        AtomicReference<String> place = new AtomicReference<>();
+        AtomicReference<Exception> refusal = new AtomicReference<>();
+        await(job, () -> {
+            try {
+                place.set(savepoint.get().get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
+                return true;
+            } catch (Exception failure) {
+                refusal.set(failure);
+                return !ExceptionUtils.findThrowable(failure, CheckpointException.class)
+                        .map(CheckpointException::getCheckpointFailureReason)
+                        .filter(CheckpointFailureReason.NOT_ALL_REQUIRED_TASKS_RUNNING::equals)
+                        .isPresent();
+            }
+        });
+        if (place.get() == null) {
+            throw refusal.get();
+        }
+        return place.get();
     }
 
     /** Waits for the end of a job that ends by itself. */
     static void finish(JobClient job) throws Exception {
-        await(job, () -> job.getJobStatus().join() == JobStatus.FINISHED);
-    }
-
-    private static Throwable reason(JobClient job) {
-        try {
-            job.getJobExecutionResult().get(10, TimeUnit.SECONDS);
-            return null;
-        } catch (Exception reason) {
-            return reason;
-        }
+        job.getJobExecutionResult().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
     }
 
     /** Deletes as far as it goes: Flink may be deleting at the same time. */

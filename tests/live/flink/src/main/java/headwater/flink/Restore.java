@@ -37,6 +37,7 @@ final class Restore {
     private static Map<String, Long> expected;
     private static boolean compareEvents;
     private static final AtomicInteger differences = new AtomicInteger();
+    private static final AtomicInteger opened = new AtomicInteger();
     private static final AtomicInteger lookedUp = new AtomicInteger();
     private static final AtomicInteger found = new AtomicInteger();
     private static final AtomicInteger keys = new AtomicInteger();
@@ -74,7 +75,7 @@ final class Restore {
         Flink.restoreFrom(settings, options.need("--savepoint"));
         boolean reorders = options.has("--timers") || compareEvents;
         JobClient job = Flink.start(settings, parallelism, ids, new LookUp(reorders));
-        Flink.await(job, () -> lookedUp.get() == ids.size());
+        Flink.await(job, () -> lookedUp.get() == ids.size() && opened.get() == parallelism);
         if (keys.get() != expected.size()) {
             differ("the state holds " + keys + " keys, " + expected.size() + " are expected");
         }
@@ -138,6 +139,7 @@ final class Restore {
             if (compareEvents) {
                 gatherEvents(backend);
             }
+            opened.incrementAndGet();
         }
 
         private void gatherEvents(KeyedStateBackend<String> backend) throws Exception {

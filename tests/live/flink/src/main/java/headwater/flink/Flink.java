@@ -18,7 +18,9 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.JobManagerOptions;
 import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
@@ -62,6 +64,10 @@ final class Flink {
         settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, new File(directory, "checkpoints").toURI().toString());
         settings.set(CoreOptions.TMP_DIRS, directory.getPath());
         settings.setString("execution.checkpointing.snapshot-compression", Boolean.toString(compressed));
+        // Flink would listen on all addresses.
+        settings.set(JobManagerOptions.BIND_HOST, "127.0.0.1");
+        settings.set(RestOptions.BIND_ADDRESS, "127.0.0.1");
+        settings.set(TaskManagerOptions.BIND_HOST, "127.0.0.1");
         // RocksDB's share.
         settings.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(256));
         return settings;

@@ -19,8 +19,8 @@ import java.util.StringJoiner;
 public final class Judge {
     private static final String USAGE =
             """
-            usage: judge restore --savepoint URI --expect FILE [--absent FILE] --savepoint-out URI [--format canonical|native]
-                                 [--timers] [--events FILE]
+            usage: judge restore --savepoint URI --expect FILE [--absent FILE] --savepoint-out URI
+                                 [--format canonical|native] [--timers] [--events FILE]
                    judge write   --savepoint URI --csv FILE [--compressed]
                    judge buffer  --savepoint URI --csv FILE --events-out FILE [--compressed]
             each with     --backend rocksdb|hashmap --parallelism N

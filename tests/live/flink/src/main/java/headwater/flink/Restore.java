@@ -174,7 +174,8 @@ final class Restore {
                 found.incrementAndGet();
             }
             if (wanted == null ? is != null : !wanted.equals(is)) {
-                differ(id + ": expected " + (wanted == null ? "absent" : wanted) + ", " + (is == null ? "not found" : "is " + is));
+                String seen = is == null ? "not found" : "is " + is;
+                differ(id + ": expected " + (wanted == null ? "absent" : wanted) + ", " + seen);
             }
             lookedUp.incrementAndGet();
         }

@@ -24,10 +24,10 @@ fuzz_target!(|input: &[u8]| {
     }
     let dir = Location::memory().join("savepoint");
     storage::put(&dir.join("_metadata"), Bytes::from(json)).expect("memory takes it");
-    assert_eq!(savepoint::inspect(&dir).ok(), manifest, "where it is stored makes no difference");
-    assert_eq!(savepoint::verify(&dir).is_ok(), manifest.is_some(), "a manifest is all it takes to verify");
+    assert_eq!(native::inspect(&dir).ok(), manifest, "where it is stored makes no difference");
+    assert_eq!(native::verify(&dir).is_ok(), manifest.is_some(), "a manifest is all it takes to verify");
     let without_files = manifest.is_some_and(|manifest| manifest.files.is_empty());
-    assert_eq!(savepoint::read(&dir).is_ok(), without_files, "none of its files is there");
+    assert_eq!(native::read(&dir).is_ok(), without_files, "none of its files is there");
 });
 
 /// Puts the right checksum after the last `"checksum": "`, if 64 bytes follow there.

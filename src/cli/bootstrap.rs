@@ -29,8 +29,8 @@ Examples:
     headwater bootstrap --revision-map '/srv/maps/wikidata/part-*.csv.bz2' --savepoint-dir /srv/state/20260105
 
   The savepoint that Flink's streaming-updater-producer starts from:
-    headwater bootstrap --dump wikidata-20260105-all-BETA.ttl.gz --savepoint-dir /srv/savepoints/20260105 \\
-      --savepoint-format flink --parallelism 12")]
+    headwater bootstrap --dump wikidata-20260105-all-BETA.ttl.gz \\
+      --savepoint-dir /srv/savepoints/20260105 --savepoint-format flink --parallelism 12")]
 pub struct Args {
     #[command(flatten)]
     dumps: Dumps,

@@ -16,7 +16,7 @@ const REPORT: &[&str] = &[
     "skipped_count",
     "skipped",
     "warnings",
-    "savepoint",
+    "savepoints",
     "revision_map",
     "next_command",
 ];
@@ -76,7 +76,7 @@ fn the_report_file_is_what_json_prints() {
     let outcome = outcome.expect(0, &[]);
     let file: Value = serde_json::from_str(&env.read("r.json").replace(&*env.path("").to_string_lossy(), "$DIR/"))
         .expect("the report is JSON");
-    for key in ["start_time", "headers", "entities", "warnings", "savepoint", "next_command"] {
+    for key in ["start_time", "headers", "entities", "warnings", "savepoints", "next_command"] {
         assert_eq!(file[key], outcome.json()[key], "{key}");
     }
 }

@@ -19,6 +19,9 @@ mod samples;
 /// Real dumps, where they are at hand.
 mod fixtures;
 
+/// Savepoints in Flink's format: written, read, compared, listed.
+mod flink;
+
 /// Made-up dumps of known contents, in every compression.
 mod generated;
 

@@ -23,8 +23,10 @@ use crate::storage::Location;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  headwater savepoint convert /srv/state/20260105 --to flink --savepoint-dir /srv/savepoints/20260105 --parallelism 12
-  headwater savepoint convert /srv/savepoints/savepoint-5f71a5-0c2d4e --to native --savepoint-dir /srv/state/taken-over")]
+  headwater savepoint convert /srv/state/20260105 --to flink --parallelism 12 \\
+    --savepoint-dir /srv/savepoints/20260105
+  headwater savepoint convert /srv/savepoints/savepoint-5f71a5-0c2d4e --to native \\
+    --savepoint-dir /srv/state/taken-over")]
 pub struct Args {
     /// The savepoint's directory
     dir: String,

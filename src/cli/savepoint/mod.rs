@@ -22,7 +22,7 @@ Examples:
   headwater savepoint inspect /srv/state/20260105
   headwater savepoint verify /srv/state/20260105
   headwater savepoint export /srv/state/20260105 --output revisions.csv.bz2
-  headwater savepoint convert /srv/state/20260105 --to flink --savepoint-dir /srv/savepoints/20260105
+  headwater savepoint convert /srv/state/20260105 --to flink --savepoint-dir /srv/savepoints/new
   headwater savepoint diff /srv/savepoints/savepoint-5f71a5-0c2d4e /srv/state/20260105
   headwater savepoint list /srv/checkpoints/wdqs")]
 pub struct Args {
@@ -55,6 +55,6 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
 /// The directory that `text` means: its `_metadata` means the same, as in Flink.
 fn dir(text: &str) -> Result<Location, CliError> {
     let dir = text.strip_suffix("_metadata").filter(|dir| dir.is_empty() || dir.ends_with('/'));
-    let dir = dir.map_or(text, |dir| if dir.is_empty() { "." } else { dir });
+    let dir = dir.map_or(text, |dir| if dir.is_empty() { "." } else { dir.trim_end_matches('/') });
     Ok(Location::parse(dir)?)
 }

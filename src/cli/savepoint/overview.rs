@@ -326,7 +326,10 @@ impl fmt::Display for Content {
             writeln!(f, "not decoded {} of {state}: elements of another type than upstream's", grouped(*count))?;
         }
         let events: usize = self.buffered.iter().map(|buffered| buffered.events.len()).sum();
-        writeln!(f, "buffered    {} of {}", counted(events as u64, "event"), entities(self.buffered.len()))?;
+        match events {
+            0 => writeln!(f, "buffered    no events")?,
+            _ => writeln!(f, "buffered    {} of {}", counted(events as u64, "event"), entities(self.buffered.len()))?,
+        }
         let each = self.buffered.iter().flat_map(|buffered| &buffered.events);
         for InputEvent { item, event_time, revision, change, .. } in each.take(SHOWN) {
             writeln!(f, "            {item}: {} at revision {revision}, {}", change.name(), moment(*event_time))?;

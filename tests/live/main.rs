@@ -1,0 +1,7 @@
+//! Headwater against the real programs it works with. `tests/live/bed run` gets these, starts them and runs the tests.
+//!
+//! Promise: nothing here passes without the program it is about; a test whose variable is not set says so and, where CI=true,
+//! fails.
+
+mod flink;
+mod room;

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 corpus=${1:-corpus}
 samples=../data-samples
-mkdir -p "$corpus"/{reader,scan,revision_map,metadata,decode}
+mkdir -p "$corpus"/{reader,scan,revision_map,metadata,decode,flink}
 
 # seed <target> <name> <leading bytes, escaped>: the leading bytes and what comes in, as one input.
 seed() { { printf "$3"; cat; } >"$corpus/$1/$2"; }
@@ -75,4 +75,44 @@ for tool in gzip bzip2 zstd; do
     for text in 'a .' "$(head -c 700 "$samples/items.ttl")" "$(printf '%09999d' 0)"; do
         { "$tool" -c <<<"$text"; "$tool" -c <<<"again"; } | seed decode "$tool-${#text}" '\1'
     done
+done
+
+# utf <text>: as Java's writeUTF does; snapshot <class> <version>: of a serializer, in Flink's header.
+utf() { printf "\\x$(printf '%02x' $((${#1} / 256)))\\x$(printf '%02x' $((${#1} % 256)))%s" "$1"; }
+snapshot() { printf '\0\0\0\2'; utf "org.apache.flink.$1"; printf "\\0\\0\\0\\$2"; }
+value_state() { # <name>
+    utf "$1"
+    printf '\0\0\0\0\0\0\0\1'
+    utf KEYED_STATE_TYPE
+    utf VALUE
+    printf '\0\0\0\2'
+    utf VALUE_SERIALIZER
+    snapshot 'api.common.typeutils.base.LongSerializer$LongSerializerSnapshot' 3
+    utf NAMESPACE_SERIALIZER
+    snapshot 'runtime.state.VoidNamespaceSerializer$VoidNamespaceSerializerSnapshot' 3
+}
+state() { # <compressed>: the header of state files
+    printf "\\0\\0\\0\\6\\$1"
+    snapshot 'api.common.typeutils.base.StringSerializer$StringSerializerSnapshot' 3
+    printf '\0\1'
+    value_state lastSeenRev
+}
+entries='\0\0\0\0\0\7\2\10\4Q42\0\0\0\0\10\0\0\0\0\0\x12\xd6\x87\0\0\0\10\x82\10\5Q108\0\0\0\0\10\xff\xff\xff\xff\xff\xff\xff\x9d\xff\xff'
+{ state 0; printf "$entries"; } | seed flink state '\0\2\10\1\x79'
+{ state 1; printf "$entries"; } | seed flink state-not-compressed '\0\2\10\1\x79'
+metadata() { # <parallelism> <handle>: up to the handle of the first subtask
+    printf '\x49\x60\x67\x2d\0\0\0\4\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\1'
+    printf '\x02\xfb\xb1\xf9\x12\x2a\x91\x0b\x1b\x49\xd4\x3c\xce\xed\x49\x15'
+    printf "\\0\\0\\0\\$1\\0\\0\\4\\0\\0\\0\\0\\0\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\$2"
+}
+# One key group, 520, whose bytes are inside.
+{
+    metadata 1 7
+    printf '\0\0\2\10\0\0\0\1\0\0\0\0\0\0\1\x79\1\0\1x\0\0\1\xb7'
+    state 0
+    printf "$entries"
+    printf '\0\0\0\0\0\0\0\0\0\xac\xed\0\5\x70'
+} | seed flink metadata '\1'
+for handle in 3 13 5 16; do
+    { metadata 1 "$handle"; printf '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'; } | seed flink "handle-$handle" '\1'
 done

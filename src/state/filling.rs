@@ -79,7 +79,7 @@ impl Filling {
     fn raise(&mut self) {
         let pending = self.pending.iter_mut().enumerate().filter(|(_, entries)| !entries.is_empty());
         let (regions, entries): (Vec<_>, Vec<_>) = pending.map(|(at, entries)| (at, std::mem::take(entries))).unzip();
-        let raise = |(region, entries): (&mut Region, Vec<Vec<Entry>>)| region.raise_all(&mut entries.concat());
+        let raise = |(region, entries): (&mut Region, Vec<Vec<Entry>>)| region.raise_pieces(&entries);
         let raised: Vec<_> = self.state.regions_mut(&regions).into_par_iter().zip(entries).map(raise).collect();
         raised.into_iter().for_each(|raised| self.raised += raised);
         self.pending_len = 0;

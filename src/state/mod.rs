@@ -6,7 +6,6 @@
 
 pub mod filling;
 
-use std::borrow::Cow;
 use std::ops::{AddAssign, Range};
 
 use crate::wikibase::entity::{EntityId, EntityKind, Revision};
@@ -238,6 +237,21 @@ impl StateTable {
         self.pages(kind, pages).filter(move |(entity, _)| numbers.contains(&(entity.number() as usize)))
     }
 
+    /// Tells `take` of the entities of this kind with these numbers, sorted. As [`StateTable::range`], and several times as fast.
+    #[inline]
+    pub fn each(&self, kind: EntityKind, numbers: Range<usize>, mut take: impl FnMut(EntityId, EntityState)) {
+        let pages = numbers.start / PAGE..numbers.end.min(self.end(kind)).div_ceil(PAGE);
+        for (at, page) in pages.filter_map(|at| Some((at, self.page(kind, at)?))) {
+            page.each(|slot, word| {
+                let number = at * PAGE + slot;
+                if numbers.contains(&number) {
+                    let entity = EntityId::new(kind, number as u32).expect("a slot is only ever filled for a valid id");
+                    take(entity, EntityState::from_slot(word));
+                }
+            });
+        }
+    }
+
     /// Cuts the table into consecutive slices of one kind and at most about `entities` entities each, in entity order.
     pub fn slices(&self, entities: usize) -> Vec<StateSlice<'_>> {
         EntityKind::ALL.into_iter().flat_map(|kind| self.slices_of(kind, entities)).collect()
@@ -276,11 +290,28 @@ impl StateTable {
 impl Region {
     /// As [`StateTable::raise_all`], for entries of this region only; others would end up under another entity.
     pub fn raise_all(&mut self, entries: &mut [Entry]) -> RaisedCounts {
-        let sorted = sorted_by_page(entries);
+        if entries.is_sorted_by_key(|entry| entry.page()) {
+            return self.raise_sorted(entries);
+        }
+        if entries.len() >= REGION {
+            return self.raise_sorted(&dealt_by_page(&[entries]));
+        }
+        entries.sort_unstable_by_key(|entry| entry.page());
+        self.raise_sorted(entries)
+    }
+
+    /// As [`Region::raise_all`] of all entries in `pieces`.
+    pub fn raise_pieces(&mut self, pieces: &[Vec<Entry>]) -> RaisedCounts {
+        let many = pieces.iter().map(Vec::len).sum::<usize>() >= REGION;
+        if many { self.raise_sorted(&dealt_by_page(pieces)) } else { self.raise_all(&mut pieces.concat()) }
+    }
+
+    fn raise_sorted(&mut self, entries: &[Entry]) -> RaisedCounts {
         let mut raised = RaisedCounts::default();
-        for of_page in sorted.chunk_by(|a, b| a.page() == b.page()) {
+        let mut flat = Flat::default();
+        for of_page in entries.chunk_by(|a, b| a.page() == b.page()) {
             let words = of_page.iter().map(|entry| (place(entry.entity).2, entry.word));
-            raised += self.raise_page(of_page[0].page(), words);
+            raised += self.raise_page(&mut flat, of_page[0].page(), words);
         }
         raised
     }
@@ -292,57 +323,53 @@ impl Region {
             *self = other;
             return raised;
         }
+        let mut flat = Flat::default();
         for (at, page) in other.pages.into_iter().enumerate().filter(|(_, page)| page.len() > 0) {
-            raised += self.raise_page(at, page.iter());
+            raised += self.raise_page(&mut flat, at, page.iter());
         }
         raised
     }
 
     /// Raises words of one page: they are laid out flat, and packed again if there are new ones.
-    fn raise_page(&mut self, at: usize, words: impl Iterator<Item = (usize, u64)>) -> RaisedCounts {
+    fn raise_page(
+        &mut self,
+        flat: &mut Flat,
+        at: usize,
+        words: impl Iterator<Item = (usize, u64)>,
+    ) -> RaisedCounts {
         let page = grown(&mut self.pages, at);
-        let mut flat = [0_u64; PAGE];
-        page.iter().for_each(|(slot, word)| flat[slot] = word);
+        page.each(|slot, word| flat.set(slot, word));
         let mut raised = RaisedCounts::default();
         for (slot, word) in words {
-            let known = flat[slot];
+            let known = flat.words[slot];
             if known >= word {
                 raised.stale += 1;
                 continue;
             }
             *(if known == 0 { &mut raised.new } else { &mut raised.newer }) += 1;
-            flat[slot] = word;
+            flat.set(slot, word);
             self.counts.replace((known != 0).then_some(known), word);
         }
-        if raised.new > 0 {
-            *page = Page::pack(&flat);
-        } else if raised.newer > 0 {
-            page.overwrite(&flat);
-        }
+        flat.pack(page, raised.new > 0);
         raised
     }
 }
 
-/// The entries in the order of their pages. Many are dealt out by counting: several times as fast as comparing.
-fn sorted_by_page(entries: &mut [Entry]) -> Cow<'_, [Entry]> {
-    if entries.is_sorted_by_key(|entry| entry.page()) {
-        return Cow::Borrowed(entries);
-    }
-    if entries.len() < REGION {
-        entries.sort_unstable_by_key(|entry| entry.page());
-        return Cow::Borrowed(entries);
-    }
+/// The entries in the order of their pages, dealt out by counting: several times as fast as comparing.
+fn dealt_by_page<T: AsRef<[Entry]>>(pieces: &[T]) -> Vec<Entry> {
+    let entries = || pieces.iter().flat_map(|piece| piece.as_ref());
     let mut starts = [0_usize; REGION];
-    entries.iter().for_each(|entry| starts[entry.page()] += 1);
+    entries().for_each(|entry| starts[entry.page()] += 1);
     let mut sum = 0;
     starts.iter_mut().for_each(|start| sum += std::mem::replace(start, sum));
-    let mut sorted = entries.to_vec();
-    for entry in entries.iter() {
+    let Some(first) = entries().next() else { return Vec::new() };
+    let mut sorted = vec![*first; sum];
+    for entry in entries() {
         let start = &mut starts[entry.page()];
         sorted[*start] = *entry;
         *start += 1;
     }
-    Cow::Owned(sorted)
+    sorted
 }
 
 /// The element `at`, after adding empty ones if need be.
@@ -351,6 +378,44 @@ fn grown<T: Default>(list: &mut Vec<T>, at: usize) -> &mut T {
         list.resize_with(at + 1, T::default);
     }
     &mut list[at]
+}
+
+/// A page laid out flat, to be changed. Between pages it is empty; it is kept so that only what is used is ever cleared.
+struct Flat {
+    words: [u64; PAGE],
+    used: [u64; BITMAP],
+}
+
+impl Default for Flat {
+    fn default() -> Self {
+        Self { words: [0; PAGE], used: [0; BITMAP] }
+    }
+}
+
+impl Flat {
+    #[inline]
+    fn set(&mut self, slot: usize, word: u64) {
+        self.words[slot] = word;
+        self.used[slot / 64] |= 1 << (slot % 64);
+    }
+
+    /// Makes it the contents of `page`, which has the same slots in use unless there are `more`; leaves it empty.
+    fn pack(&mut self, page: &mut Page, more: bool) {
+        if more {
+            let used: u32 = self.used.iter().map(|used| used.count_ones()).sum();
+            page.0 = vec![0; BITMAP + used as usize];
+            page.0[..BITMAP].copy_from_slice(&self.used);
+        }
+        let mut words = page.0.iter_mut().skip(BITMAP);
+        for (at, used) in self.used.iter_mut().enumerate() {
+            while *used != 0 {
+                let slot = at * 64 + used.trailing_zeros() as usize;
+                let word = std::mem::take(&mut self.words[slot]);
+                words.next().into_iter().for_each(|place| *place = word);
+                *used &= *used - 1;
+            }
+        }
+    }
 }
 
 /// Some consecutive entities of one kind; the unit in which state is written.
@@ -431,23 +496,6 @@ impl Page {
         self.0.len().saturating_sub(BITMAP)
     }
 
-    /// The page of these words; 0 is a slot not in use.
-    fn pack(flat: &[u64; PAGE]) -> Self {
-        let used = flat.iter().filter(|word| **word != 0).count();
-        let mut words = Vec::with_capacity(BITMAP + used);
-        words.extend(flat.chunks_exact(64).map(|chunk| {
-            chunk.iter().enumerate().fold(0_u64, |bitmap, (bit, word)| bitmap | u64::from(*word != 0) << bit)
-        }));
-        words.extend(flat.iter().filter(|word| **word != 0));
-        Self(words)
-    }
-
-    /// Replaces the words of the slots in use.
-    fn overwrite(&mut self, flat: &[u64; PAGE]) {
-        let words = flat.iter().filter(|word| **word != 0);
-        self.0.iter_mut().skip(BITMAP).zip(words).for_each(|(old, new)| *old = *new);
-    }
-
     /// Where the word of `slot` is, or where it would have to be inserted.
     fn find(&self, slot: usize) -> Result<usize, usize> {
         let Some(bitmap) = self.0.first_chunk::<BITMAP>() else { return Err(BITMAP) };
@@ -476,6 +524,21 @@ impl Page {
         let at = self.find(slot).ok()?;
         self.0[slot / 64] &= !(1 << (slot % 64));
         Some(self.0.remove(at))
+    }
+
+    #[inline]
+    fn each(&self, mut take: impl FnMut(usize, u64)) {
+        let (bitmap, words) = self.0.split_at_checked(BITMAP).unwrap_or_default();
+        let mut words = words.iter();
+        for (at, used) in bitmap.iter().enumerate() {
+            let mut used = *used;
+            while used != 0
+                && let Some(word) = words.next()
+            {
+                take(at * 64 + used.trailing_zeros() as usize, *word);
+                used &= used - 1;
+            }
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, u64)> {
@@ -524,6 +587,11 @@ mod tests {
             }
             prop_assert_eq!(table.len(), map.len() as u64);
             prop_assert!(table.iter().eq(map.clone()));
+            for kind in EntityKind::ALL {
+                let mut told = Vec::new();
+                table.each(kind, size..2000, |entity, state| told.push((entity, state)));
+                prop_assert!(table.range(kind, size..2000).eq(told));
+            }
             let slices = table.slices(size);
             prop_assert!(slices.iter().flat_map(StateSlice::iter).eq(map));
             prop_assert!(slices.iter().all(|slice| slice.len() == slice.iter().count()));

@@ -117,6 +117,8 @@ struct StateFile {
 struct Chunk {
     file: usize,
     groups: Range<usize>,
+    /// What stands before them in the file.
+    header: Vec<u8>,
     bytes: Vec<u8>,
 }
 
@@ -170,7 +172,7 @@ impl<'a> Plan<'a> {
                 return Err(SavepointError::Cancelled);
             }
             let chunks = self.fill(round);
-            chunks.into_par_iter().try_for_each(|chunk| chunk.write(&files[chunk.file]))?;
+            chunks.into_par_iter().try_for_each(|chunk| chunk.write(files))?;
         }
         if cancelled() { Err(SavepointError::Cancelled) } else { Ok(()) }
     }
@@ -191,7 +193,10 @@ impl<'a> Plan<'a> {
                 let round: &mut Vec<Chunk> = rounds.last_mut().expect("there is always one");
                 match round.last_mut().filter(|chunk| chunk.file == at) {
                     Some(chunk) => chunk.groups.end = group + 1,
-                    None => round.push(Chunk { file: at, groups: group..group + 1, bytes: Vec::new() }),
+                    None => {
+                        let header = if group == file.groups.start { header::of_last_seen() } else { Vec::new() };
+                        round.push(Chunk { file: at, groups: group..group + 1, header, bytes: Vec::new() });
+                    }
                 }
             }
         }
@@ -205,8 +210,10 @@ impl<'a> Plan<'a> {
         for chunk in &mut chunks {
             // Files without entries are left out, and so are their key groups.
             places.iter_mut().for_each(|places| places.resize_with(chunk.groups.start - first, Default::default));
-            chunk.bytes = vec![0; chunk.groups.clone().map(|group| self.size(group)).sum()];
+            let sizes: usize = chunk.groups.clone().map(|group| self.size(group)).sum();
+            chunk.bytes = vec![0; chunk.header.len() + sizes];
             let mut rest = chunk.bytes.as_mut_slice();
+            put(&mut rest, &chunk.header);
             for group in chunk.groups.clone() {
                 let empty = self.size(group) == 0;
                 put(&mut rest, if empty { &[] } else { &STATE });
@@ -219,7 +226,7 @@ impl<'a> Plan<'a> {
         self.slices.par_iter().zip(places).for_each(|(slice, mut places)| {
             slice.each(self.state, |entity, group, state| {
                 if let Some(place) = group.checked_sub(first).and_then(|at| places.get_mut(at)) {
-                    put(place, &entity.entry(group, state)[..slice.entry]);
+                    put_entry(place, &entity.entry(group, state), slice.entry);
                 }
             });
         });
@@ -231,7 +238,7 @@ impl<'a> Plan<'a> {
 
     /// Marks the last entry of each key group.
     fn mark_last(&self, chunk: &mut Chunk) {
-        let mut end = 0;
+        let mut end = chunk.header.len();
         for group in chunk.groups.clone() {
             end += self.size(group);
             if let Some(slice) = self.slices.iter().rfind(|slice| slice.counts[group] > 0) {
@@ -243,19 +250,19 @@ impl<'a> Plan<'a> {
 }
 
 impl Chunk {
-    fn write(&self, file: &StateFile) -> Result<(), SavepointError> {
+    fn write(self, files: &[StateFile]) -> Result<(), SavepointError> {
+        let file = &files[self.file];
+        let ends = self.groups.end == file.groups.end;
         // A panic while writing would be our own bug, and is on its way already.
         let mut writer = file.writer.lock().unwrap_or_else(|poison| poison.into_inner());
         let mut open = match writer.take() {
             Some(open) => open,
-            None => {
-                let mut open = Writer::create(&file.location)?;
-                open.append(&header::of_last_seen())?;
-                open
-            }
+            // Whole files are not copied once more.
+            None if ends => return Ok(storage::put(&file.location, self.bytes.into())?),
+            None => Writer::create(&file.location)?,
         };
         open.append(&self.bytes)?;
-        if self.groups.end == file.groups.end {
+        if ends {
             open.finish()?;
         } else {
             *writer = Some(open);
@@ -277,6 +284,17 @@ fn put(rest: &mut &mut [u8], bytes: &[u8]) {
     split(rest, bytes.len()).copy_from_slice(bytes);
 }
 
+/// As [`put`] of the first `length` bytes. Where there is room for more, all are written, as that is a copy of fixed length:
+/// the next entry overwrites what was too much.
+#[inline]
+fn put_entry(rest: &mut &mut [u8], entry: &[u8; LONGEST], length: usize) {
+    match rest.first_chunk_mut::<LONGEST>() {
+        Some(room) => *room = *entry,
+        None => rest[..length].copy_from_slice(&entry[..length]),
+    }
+    split(rest, length);
+}
+
 fn slices_of(state: &StateTable, kind: EntityKind, digits: u32) -> Vec<Slice> {
     let (first, end) = (10_usize.pow(digits - 1), 10_usize.pow(digits).min(state.end(kind)));
     // Enough slices for many cores, not so many that their counts take much memory.
@@ -296,10 +314,10 @@ impl Slice {
     #[inline]
     fn each(&self, state: &StateTable, mut take: impl FnMut(&Id, usize, EntityState)) {
         let mut id = Id::new(self.kind, self.entry - ENTRY);
-        for (entity, state) in state.range(self.kind, self.numbers.clone()) {
+        state.each(self.kind, self.numbers.clone(), |entity, state| {
             let hash = id.set(entity);
             take(&id, usize::from(key_group(hash, MAX_PARALLELISM)), state);
-        }
+        });
     }
 }
 

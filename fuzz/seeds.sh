@@ -108,7 +108,7 @@ metadata() { # <parallelism> <handle>: up to the handle of the first subtask
 # One key group, 520, whose bytes are inside.
 {
     metadata 1 7
-    printf '\0\0\2\10\0\0\0\1\0\0\0\0\0\0\1\x79\1\0\1x\0\0\1\xb7'
+    printf '\0\0\2\10\0\0\0\1\0\0\0\0\0\0\1\x79\1\0\1x\0\0\1\xac'
     state 0
     printf "$entries"
     printf '\0\0\0\0\0\0\0\0\0\xac\xed\0\5\x70'

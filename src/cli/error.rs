@@ -179,6 +179,8 @@ impl From<SavepointError> for CliError {
                 let hint = unfit_hint(unfit);
                 Self::of(Kind::Data, &error).hint(hint)
             }
+            SavepointError::Manifest { .. } | SavepointError::State { .. } => Self::of(Kind::Data, &error)
+                .hint("restore it from a copy, or find another with `headwater savepoint list`"),
             error => {
                 Self::of(Kind::Data, &error).hint("see `headwater savepoint verify` for all that is wrong with it")
             }

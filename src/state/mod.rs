@@ -252,6 +252,22 @@ impl StateTable {
         }
     }
 
+    /// Cuts these numbers of a kind into consecutive spans with at most about `entities` entities each; what holds none is left out.
+    pub fn spans(&self, kind: EntityKind, numbers: Range<usize>, entities: usize) -> Vec<Range<usize>> {
+        let numbers = numbers.start..numbers.end.min(self.end(kind));
+        let mut spans = Vec::new();
+        let (mut start, mut len) = (numbers.start, 0);
+        for at in numbers.start / PAGE..numbers.end.div_ceil(PAGE) {
+            len += self.page(kind, at).map_or(0, Page::len);
+            let end = ((at + 1) * PAGE).min(numbers.end);
+            if len > 0 && (len + PAGE > entities || end == numbers.end) {
+                spans.push(start..end);
+                (start, len) = (end, 0);
+            }
+        }
+        spans
+    }
+
     /// Cuts the table into consecutive slices of one kind and at most about `entities` entities each, in entity order.
     pub fn slices(&self, entities: usize) -> Vec<StateSlice<'_>> {
         EntityKind::ALL.into_iter().flat_map(|kind| self.slices_of(kind, entities)).collect()
@@ -331,12 +347,7 @@ impl Region {
     }
 
     /// Raises words of one page: they are laid out flat, and packed again if there are new ones.
-    fn raise_page(
-        &mut self,
-        flat: &mut Flat,
-        at: usize,
-        words: impl Iterator<Item = (usize, u64)>,
-    ) -> RaisedCounts {
+    fn raise_page(&mut self, flat: &mut Flat, at: usize, words: impl Iterator<Item = (usize, u64)>) -> RaisedCounts {
         let page = grown(&mut self.pages, at);
         page.each(|slot, word| flat.set(slot, word));
         let mut raised = RaisedCounts::default();
@@ -588,6 +599,10 @@ mod tests {
             prop_assert_eq!(table.len(), map.len() as u64);
             prop_assert!(table.iter().eq(map.clone()));
             for kind in EntityKind::ALL {
+                let spans = table.spans(kind, 3..1500, size);
+                prop_assert!(spans.iter().is_sorted_by(|a, b| a.end <= b.start));
+                let spans = spans.into_iter().flat_map(|span| table.range(kind, span));
+                prop_assert!(spans.eq(table.range(kind, 3..1500)));
                 let mut told = Vec::new();
                 table.each(kind, size..2000, |entity, state| told.push((entity, state)));
                 prop_assert!(table.range(kind, size..2000).eq(told));

@@ -28,6 +28,8 @@ pub const ROUND: usize = 256 << 20;
 const ENTRY: usize = 20;
 /// The longest entry: an id has a letter and at most 10 digits.
 const LONGEST: usize = ENTRY + 11;
+/// Entities in a slice, about: their entries fit into a core's own cache.
+const SLICE: usize = 1 << 14;
 /// The kinds as their letters sort.
 const BY_LETTER: [EntityKind; 4] = [EntityKind::Lexeme, EntityKind::MediaInfo, EntityKind::Property, EntityKind::Item];
 /// The number of the only state, before the entries of a key group.
@@ -223,13 +225,7 @@ impl<'a> Plan<'a> {
                 put(&mut rest, if empty { &[] } else { &END });
             }
         }
-        self.slices.par_iter().zip(places).for_each(|(slice, mut places)| {
-            slice.each(self.state, |entity, group, state| {
-                if let Some(place) = group.checked_sub(first).and_then(|at| places.get_mut(at)) {
-                    put_entry(place, &entity.entry(group, state), slice.entry);
-                }
-            });
-        });
+        self.slices.par_iter().zip(places).for_each(|(slice, places)| slice.fill(self.state, first, places));
         for chunk in &mut chunks {
             self.mark_last(chunk);
         }
@@ -284,30 +280,49 @@ fn put(rest: &mut &mut [u8], bytes: &[u8]) {
     split(rest, bytes.len()).copy_from_slice(bytes);
 }
 
-/// As [`put`] of the first `length` bytes. Where there is room for more, all are written, as that is a copy of fixed length:
-/// the next entry overwrites what was too much.
+/// Copies an entry to its place, which is as long: in two halves that overlap, as copies of fixed length are quick.
 #[inline]
-fn put_entry(rest: &mut &mut [u8], entry: &[u8; LONGEST], length: usize) {
-    match rest.first_chunk_mut::<LONGEST>() {
-        Some(room) => *room = *entry,
-        None => rest[..length].copy_from_slice(&entry[..length]),
-    }
-    split(rest, length);
+fn put_entry(place: &mut [u8], entry: &[u8; LONGEST]) {
+    const HALF: usize = 16;
+    let end = place.len();
+    place[..HALF].copy_from_slice(&entry[..HALF]);
+    place[end - HALF..].copy_from_slice(&entry[end - HALF..end]);
 }
 
 fn slices_of(state: &StateTable, kind: EntityKind, digits: u32) -> Vec<Slice> {
-    let (first, end) = (10_usize.pow(digits - 1), 10_usize.pow(digits).min(state.end(kind)));
-    // Enough slices for many cores, not so many that their counts take much memory.
-    let width = (state.end(kind) / 256).max(1 << 16);
+    let numbers = 10_usize.pow(digits - 1)..10_usize.pow(digits);
     let entry = ENTRY + 1 + digits as usize;
-    let slice = |start| Slice { kind, numbers: start..(start + width).min(end), entry, counts: Vec::new() };
-    (first..end).step_by(width).map(slice).collect()
+    let slice = |numbers| Slice { kind, numbers, entry, counts: Vec::new() };
+    state.spans(kind, numbers, SLICE).into_iter().map(slice).collect()
 }
 
 impl Slice {
     /// Bytes of its entries in a key group.
     fn size(&self, group: usize) -> usize {
         self.counts[group] as usize * self.entry
+    }
+
+    /// Writes its entries of the key groups from `first` on to their places.
+    fn fill(&self, state: &StateTable, first: usize, places: Vec<&mut [u8]>) {
+        let groups = first..first + places.len();
+        let mut end = 0;
+        let start_of = |group| {
+            end += self.size(group);
+            end - self.size(group)
+        };
+        let mut ends: Vec<_> = groups.clone().map(start_of).collect();
+        // First side by side: small enough for the processor's cache, which the places are too far apart for.
+        let mut entries = vec![0; end];
+        self.each(state, |id, group, state| {
+            if groups.contains(&group) {
+                let at = &mut ends[group - first];
+                put_entry(&mut entries[*at..*at + self.entry], &id.entry(group, state));
+                *at += self.entry;
+            }
+        });
+        for (place, end) in places.into_iter().zip(ends) {
+            place.copy_from_slice(&entries[end - place.len()..end]);
+        }
     }
 
     /// Tells of each of its entities the id, the key group and the state.
@@ -321,13 +336,47 @@ impl Slice {
     }
 }
 
-/// An id as an entry begins with it, and its hash but for the last digit: ids mostly differ from the one before in that.
+/// An id as an entry begins with it, and the hash of all but its last digits: ids mostly differ from the one before in those.
 struct Id {
     /// The entry; the bytes of the key group and of the value are still to be set.
     entry: [u8; LONGEST],
     length: usize,
-    tens: u32,
+    front: u32,
     hash: u32,
+}
+
+/// The last digits of an id, and what they add to its hash.
+#[derive(Clone, Copy)]
+struct Tail {
+    digits: [u8; TAIL],
+    hash: u32,
+}
+
+/// Digits in a tail.
+const TAIL: usize = 4;
+/// How many tails there are.
+const TAILS: usize = 10_usize.pow(TAIL as u32);
+/// 31 to the power of [`TAIL`].
+const SHIFT: u32 = 31_u32.pow(TAIL as u32);
+static TAIL_OF: [Tail; TAILS] = tails();
+
+const fn tails() -> [Tail; TAILS] {
+    let mut tails = [Tail { digits: [0; TAIL], hash: 0 }; TAILS];
+    let mut number = 0;
+    while number < TAILS {
+        let (mut left, mut at) = (number, TAIL);
+        while at > 0 {
+            at -= 1;
+            tails[number].digits[at] = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        while at < TAIL {
+            tails[number].hash = hash_on(tails[number].hash, tails[number].digits[at]);
+            at += 1;
+        }
+        number += 1;
+    }
+    tails
 }
 
 impl Id {
@@ -343,29 +392,35 @@ impl Id {
         // Behind the id: the namespace 0, then the length of a long.
         let value = Self::LETTER + length + 1;
         entry[value..value + 4].copy_from_slice(&8_u32.to_be_bytes());
-        Self { entry, length, tens: u32::MAX, hash: 0 }
+        Self { entry, length, front: u32::MAX, hash: 0 }
     }
 
     /// Sets the id; its hash code.
     #[inline]
     fn set(&mut self, entity: EntityId) -> u32 {
-        let (tens, digit) = (entity.number() / 10, b'0' + (entity.number() % 10) as u8);
-        if tens != self.tens {
-            self.set_tens(tens);
+        let number = entity.number();
+        if self.length <= TAIL {
+            return self.set_digits(number, self.length);
         }
-        self.entry[Self::LETTER + self.length - 1] = digit;
-        hash_on(self.hash, digit)
+        let (front, tail) = (number / TAILS as u32, &TAIL_OF[number as usize % TAILS]);
+        let tail_at = self.length - TAIL;
+        if front != self.front {
+            self.front = front;
+            self.hash = self.set_digits(front, tail_at);
+        }
+        self.entry[Self::LETTER + tail_at..][..TAIL].copy_from_slice(&tail.digits);
+        self.hash.wrapping_mul(SHIFT).wrapping_add(tail.hash)
     }
 
-    fn set_tens(&mut self, tens: u32) {
-        self.tens = tens;
-        let mut left = tens;
-        for digit in self.entry[Self::LETTER + 1..Self::LETTER + self.length - 1].iter_mut().rev() {
+    /// Sets the digits of the id's first `length` characters; the hash code of these.
+    fn set_digits(&mut self, number: u32, length: usize) -> u32 {
+        let id = &mut self.entry[Self::LETTER..][..length];
+        let mut left = number;
+        for digit in id[1..].iter_mut().rev() {
             *digit = b'0' + (left % 10) as u8;
             left /= 10;
         }
-        let id = &self.entry[Self::LETTER..Self::LETTER + self.length - 1];
-        self.hash = id.iter().fold(0, |hash, byte| hash_on(hash, *byte));
+        id.iter().fold(0, |hash, byte| hash_on(hash, *byte))
     }
 
     /// The entry: length of the key, key group, id, namespace; length of the value, value.

@@ -114,7 +114,7 @@ pub enum BootstrapError {
         /// Where it is.
         table: String,
         /// What is wrong.
-        source: SqlError,
+        source: Box<SqlError>,
     },
     /// The savepoint could not be written.
     #[error(transparent)]

@@ -65,7 +65,7 @@ fn dates(engine: &Engine) -> Result<Headers, SqlError> {
 fn table_error(text: &str, source: SqlError) -> BootstrapError {
     match source {
         SqlError::Statement(_) | SqlError::Failed(_) | SqlError::Write(_) => {
-            BootstrapError::Table { table: text.to_owned(), source }
+            BootstrapError::Table { table: text.to_owned(), source: Box::new(source) }
         }
         source => source.into(),
     }

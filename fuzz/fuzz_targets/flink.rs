@@ -27,7 +27,10 @@ fuzz_target!(|input: &[u8]| {
     let verified = savepoint::verify(&dir);
     let read = savepoint::read(&dir).and_then(|contents| contents.whole(&dir));
     let Ok(contents) = read else { return };
-    assert!(verified.is_ok_and(|verified| verified.problems.is_empty()), "what is read whole is sound");
+    // State of other operators is not read; that its files are there is looked at by `verify` alone.
+    let elsewhere = |problem: &String| problem.ends_with(" is missing") || problem.contains(" bytes instead of ");
+    let sound = verified.is_ok_and(|verified| verified.problems.iter().all(elsewhere));
+    assert!(sound, "what is read whole is sound");
     again(&contents.state);
 });
 

@@ -150,7 +150,7 @@ fn dump(
         if bad.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match (bad, summary) {
-        (Some(bad), _) => Err(BootstrapError::BadEntity(Box::new(bad))),
+        (Some(bad), _) => Err(bad),
         (None, Ok(summary)) => Ok(FileFacts { text: summary.end, ..file }),
         (None, Err(ReadError::BrokenOff)) => Err(BootstrapError::Stopped),
         (None, Err(ReadError::Decode(error))) => Err(error.into()),
@@ -165,7 +165,7 @@ fn take(
     on_bad_entity: OnBadEntity,
     env: &Env,
     gathered: &mut Gathered,
-) -> Option<Skipped> {
+) -> Option<BootstrapError> {
     if let Some(headers) = &mut file.headers {
         headers.take(&fact);
     }
@@ -184,11 +184,14 @@ fn take(
             file.foreign_example.get_or_insert(subject);
         }
         Fact::Header | Fact::HeaderDate(_) | Fact::HeaderFormat(_) => {}
-        Fact::Unfinished(broken) => return Some(Skipped { location: location.clone(), place, broken: *broken }),
+        Fact::Unfinished(broken) => {
+            let skipped = Skipped { location: location.clone(), place, broken: *broken };
+            return Some(BootstrapError::Unfinished(Box::new(skipped)));
+        }
         Fact::Bad(broken) => {
             let skipped = Skipped { location: location.clone(), place, broken: *broken };
             if on_bad_entity == OnBadEntity::Stop {
-                return Some(skipped);
+                return Some(BootstrapError::BadEntity(Box::new(skipped)));
             }
             file.skipped += 1;
             gathered.skipped_count += 1;

@@ -90,6 +90,12 @@ pub enum BootstrapError {
         _0.location, _0.place.offset, _0.place.line + 1, _0.broken.subject, _0.broken.rule
     )]
     BadEntity(Box<Skipped>),
+    /// A dump ends within a statement; what follows is not known, so it cannot be skipped.
+    #[error(
+        "{}: byte {} of the text (line {}): {}: {}",
+        _0.location, _0.place.offset, _0.place.line + 1, _0.broken.subject, _0.broken.rule
+    )]
+    Unfinished(Box<Skipped>),
     /// The input is not fit to start an updater from.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -102,6 +108,14 @@ pub enum BootstrapError {
     /// A triples table could not be read.
     #[error(transparent)]
     Sql(#[from] SqlError),
+    /// A triples table is damaged, or is none.
+    #[error("the triples table {table} cannot be used")]
+    Table {
+        /// Where it is.
+        table: String,
+        /// What is wrong.
+        source: Box<SqlError>,
+    },
     /// The savepoint could not be written.
     #[error(transparent)]
     Savepoint(#[from] SavepointError),

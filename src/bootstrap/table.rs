@@ -25,21 +25,22 @@ const MEMORY: usize = 2 << 30;
 
 /// The headers of the dumps that the table at `text` was made of, as far as their dates differ.
 pub fn headers(text: &str, env: &Env) -> Result<Headers, BootstrapError> {
-    dates(&engine(text, env)?)
+    dates(&engine(text, env)?).map_err(|source| table_error(text, source))
 }
 
 /// Reads the table at `text`.
 pub fn triples(text: &str, env: &Env) -> Result<Gathered, BootstrapError> {
+    let named = |source| table_error(text, source);
     let engine = engine(text, env)?;
     let mut revisions = Lines::new(Revisions::default());
-    let entities = run(&engine, "entity_revision_map", &mut revisions)?;
-    let redirects = run(&engine, "redirects", &mut io::sink())?;
+    let entities = run(&engine, "entity_revision_map", &mut revisions).map_err(named)?;
+    let redirects = run(&engine, "redirects", &mut io::sink()).map_err(named)?;
     let bytes = storage::list(&Location::parse(text)?)?.iter().map(|entry| entry.size).sum();
     let file = FileFacts {
         name: text.to_owned(),
         form: "triples table",
         bytes,
-        headers: Some(dates(&engine)?),
+        headers: Some(dates(&engine).map_err(named)?),
         revisions: entities,
         redirects,
         ..FileFacts::default()
@@ -54,10 +55,20 @@ fn engine(text: &str, env: &Env) -> Result<Engine, BootstrapError> {
     Ok(engine)
 }
 
-fn dates(engine: &Engine) -> Result<Headers, BootstrapError> {
+fn dates(engine: &Engine) -> Result<Headers, SqlError> {
     let mut dates = Lines::new(Dates::default());
     run(engine, "dump_start", &mut dates)?;
     Ok(Headers::of_dates(dates.take.0))
+}
+
+/// What a statement of ours fails at is told with the table; what is not of its making is told as it is.
+fn table_error(text: &str, source: SqlError) -> BootstrapError {
+    match source {
+        SqlError::Statement(_) | SqlError::Failed(_) | SqlError::Write(_) => {
+            BootstrapError::Table { table: text.to_owned(), source: Box::new(source) }
+        }
+        source => source.into(),
+    }
 }
 
 fn run(engine: &Engine, name: &str, target: &mut impl Write) -> Result<u64, SqlError> {

@@ -79,9 +79,9 @@ impl CliError {
             let _ = clap.print();
             return ExitCode::from(u8::try_from(clap.exit_code()).unwrap_or(2));
         }
-        let mut text = format!("error: {}\n", self.message);
+        let mut text = format!("error: {}\n", printable(&self.message));
         if let Some(hint) = self.hint {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("hint: {}\n", printable(&hint)));
         }
         // If stderr is gone there is nobody left to tell.
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -101,6 +101,12 @@ impl CliError {
     fn maybe_hint(self, hint: Option<&str>) -> Self {
         Self { hint: hint.map(str::to_owned), ..self }
     }
+}
+
+/// Without control characters but line feeds and tabs: what a damaged file holds must not steer a terminal.
+fn printable(text: &str) -> String {
+    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// The message and those of all causes.
@@ -135,6 +141,7 @@ impl From<StorageError> for CliError {
         let (kind, hint) = match &error {
             StorageError::Unavailable { .. } => (Kind::Unavailable, None),
             StorageError::TooShort { .. } => (Kind::Data, Some("did it change while it was being read?")),
+            StorageError::NotADirectory { .. } => (Kind::Usage, Some("choose another place")),
             StorageError::AlreadyExists { .. } => (Kind::Usage, Some("choose another place, or pass --overwrite")),
             StorageError::InUse { .. } => {
                 (Kind::Unavailable, Some("wait for it to end; the claim ends with the process"))
@@ -212,13 +219,20 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Refused(Refusal::Empty { .. }) => {
                 Self::of(Kind::Data, &error).hint("was the file written to its end?")
             }
+            BootstrapError::Unfinished(_) => {
+                Self::of(Kind::Data, &error).hint("is it whole, and a dump? compare the size and the published checksum")
+            }
+            BootstrapError::Table { .. } => Self::of(Kind::Data, &error).hint(TRIPLES),
             BootstrapError::BadEntity(_) => Self::of(Kind::Data, &error)
                 .hint("fetch the file again if it was damaged; or pass --on-bad-entity skip to go on and list it in the report"),
             BootstrapError::Refused(Refusal::NoRevisions { ref foreign, skipped, .. }) => {
                 let hint = match foreign {
-                    _ if skipped > 0 => format!("{skipped} of its parts break a rule: see what they are without --on-bad-entity skip"),
                     Some(subject) => format!(
                         "its entities are named like {subject}: choose the wiki with --uris-scheme, --hostname or --concept-uri"
+                    ),
+                    None if skipped > 0 => format!(
+                        "{skipped} of its parts break a rule: --on-bad-entity stop tells which; a truthy dump has no \
+                         entity-data nodes: give the full dump (wikidata-…-all-BETA.ttl)"
                     ),
                     None => "truthy dumps have no entity-data nodes: give the full dump \
                              (wikidata-…-all-BETA.ttl)"
@@ -241,6 +255,9 @@ impl From<ImportError> for CliError {
                 } else {
                     "an unfinished import is there: go on with it with --resume, or pass --overwrite to begin anew"
                 })
+            }
+            ImportError::Changed(_) => {
+                Self::of(Kind::Data, &error).hint("pass --overwrite without --resume to begin anew")
             }
             ImportError::BadJournal { .. } | ImportError::OtherRun(_) => Self::of(Kind::Usage, &error)
                 .hint("give the options of that run, or pass --overwrite without --resume to begin anew"),
@@ -314,6 +331,10 @@ impl From<SqlError> for CliError {
             SqlError::NoParameter(_) => (Kind::Usage, Some("a parameter is written :name in a statement".to_owned())),
             SqlError::NotATable { .. } | SqlError::RevisionMap(_) => (Kind::Data, Some(TABLES.to_owned())),
             SqlError::Memory(_) => (Kind::Data, Some("give more with --memory".to_owned())),
+            SqlError::Failed(ref words) if words.contains("Parquet") => (
+                Kind::Data,
+                Some("a file of the table is damaged: compare the checksums, if _manifest.json has them".to_owned()),
+            ),
             SqlError::Unavailable(_) | SqlError::Write(_) => (Kind::Unavailable, None),
             SqlError::Failed(_) => (Kind::Data, None),
         };
@@ -321,5 +342,7 @@ impl From<SqlError> for CliError {
     }
 }
 
+const TRIPLES: &str = "a triples table has the columns context, subject, predicate and object, each an N-Triples term; \
+    _manifest.json beside its files, if `import` made them, has their checksums";
 const TABLES: &str =
     "a table is made of Parquet files, or is a savepoint, or a revision map: lines of `entity,revision`";

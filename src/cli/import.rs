@@ -17,6 +17,7 @@ use crate::rdf::ntriples::Encoding;
 use crate::savepoint::OnExisting as SavepointExisting;
 use crate::storage::Location;
 use crate::triples::Format;
+use crate::wikibase::timestamp::Timestamp;
 
 /// Munge dumps into triples that a query service can load, in one pass
 ///
@@ -164,6 +165,19 @@ fn config(args: &Args) -> Result<Config, CliError> {
     if is_table && args.compression != CompressionArg::None {
         return Err(CliError::usage("--compression is for nt and ttl; a table has --zstd-level"));
     }
+    let distinct = args.dedup.unwrap_or(if is_table { Dedup::Exact } else { Dedup::None }) == Dedup::Exact;
+    let files = match (args.chunk_size, args.num_partitions) {
+        (Some(entities), _) => Files::Entities(entities),
+        (None, Some(count)) => Files::Count(count),
+        (None, None) if is_table => Files::Bytes(TABLE_FILE),
+        (None, None) => Files::One,
+    };
+    let munge = args.munge.options();
+    if !is_table && distinct && !munge.skolemize && !matches!(files, Files::One | Files::Count(1)) {
+        return Err(CliError::usage("--no-skolemize with --dedup exact is for one file, or for a table").hint(
+            "what entities share is written to the last file, and loaders take a blank node there for another one",
+        ));
+    }
     let wiki = args.dumps.wiki.wiki()?;
     let map = args.revision_map.as_deref().map(|map| MapOutput::default().target(map, existing)).transpose()?;
     let partition = Partition { date: date(args.table.date.as_deref())?, wiki: args.wiki_name()? };
@@ -196,14 +210,9 @@ fn config(args: &Args) -> Result<Config, CliError> {
             EncodingArg::Sesame => Encoding::Sesame,
             EncodingArg::Utf8 => Encoding::Utf8,
         },
-        munge: args.munge.options(),
-        distinct: args.dedup.unwrap_or(if is_table { Dedup::Exact } else { Dedup::None }) == Dedup::Exact,
-        files: match (args.chunk_size, args.num_partitions) {
-            (Some(entities), _) => Files::Entities(entities),
-            (None, Some(count)) => Files::Count(count),
-            (None, None) if is_table => Files::Bytes(TABLE_FILE),
-            (None, None) => Files::One,
-        },
+        munge,
+        distinct,
+        files,
         partition,
         level: args.table.zstd_level,
         group_rows: args.table.row_group_rows as usize,
@@ -225,11 +234,16 @@ impl Args {
 
 fn date(date: Option<&str>) -> Result<Option<String>, CliError> {
     match date {
-        Some(date) if date.len() != 8 || !date.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Err(CliError::usage(format!("--date {date:?}: a date is of 8 digits, such as 20260105")))
+        Some(date) if !is_day(date) => {
+            Err(CliError::usage(format!("--date {date:?}: a day is of 8 digits, such as 20260105")))
         }
         date => Ok(date.map(str::to_owned)),
     }
+}
+
+fn is_day(date: &str) -> bool {
+    let is_plain = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
+    is_plain && Timestamp::parse(&format!("{}-{}-{}T00:00:00Z", &date[..4], &date[4..6], &date[6..])).is_ok()
 }
 
 impl std::convert::From<CompressionArg> for Compression {

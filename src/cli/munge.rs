@@ -12,6 +12,7 @@ use crate::cli::input::{MungeArgs, WikiArgs};
 use crate::compression::source::Source;
 use crate::dump::batches::{self, Batch, Cut, Event, Fill};
 use crate::dump::scan::Manner;
+use crate::import::worker::{readable, told};
 use crate::munge::Verdict;
 use crate::munge::text::{Bad, Entity, Explained, Munger, Sink};
 use crate::rdf::reader::Arena;
@@ -78,9 +79,9 @@ fn location(file: &str) -> Result<Location, CliError> {
 }
 
 fn show(munger: &Munger, batch: &Batch, shown: &mut Shown, output: &Output) -> Result<(), CliError> {
-    let text = std::str::from_utf8(&batch.text)
-        .map_err(|error| CliError::new(Kind::Data, format!("the text is not UTF-8: {error}")))?;
-    munger.text(text, &batch.prefixes, None, &Arena::default(), shown);
+    let (text, is_utf8) = readable(&batch.text);
+    shown.is_utf8 = is_utf8;
+    munger.text(&text, &batch.prefixes, None, &Arena::default(), shown);
     let lines = std::mem::take(&mut shown.lines);
     lines.iter().try_for_each(|line| output.line(line))
 }
@@ -102,6 +103,7 @@ struct Shown {
     explain: bool,
     turtle: Turtle,
     lines: Vec<Line>,
+    is_utf8: bool,
     bad: u64,
 }
 
@@ -135,6 +137,7 @@ impl Sink for Shown {
 
     fn bad(&mut self, bad: Bad) {
         self.bad += 1;
+        let bad = told(bad, self.is_utf8);
         let triple = format!("# {}: {}", bad.subject, bad.reason);
         self.lines.push(Line { mark: None, entity: Some(bad.subject), verdict: "bad", triple, rules: Vec::new() });
     }

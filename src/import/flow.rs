@@ -112,9 +112,8 @@ pub fn run(
 
 fn output(config: &Config, dir: &Location, done: Vec<StoredFile>) -> Result<Output, ImportError> {
     Ok(match config.format {
-        Format::Parquet => {
-            Output::table(dir.clone(), config.level, config.group_rows, done).map_err(TriplesError::from)?
-        }
+        Format::Parquet => Output::table(dir.clone(), config.level, config.group_rows, config.memory, done)
+            .map_err(TriplesError::from)?,
         format => Output::text(dir.clone(), format, config.compression, done),
     })
 }
@@ -195,7 +194,7 @@ impl<'s> Flow<'_, 's> {
             }
             Fact::Unfinished(broken) => {
                 let skipped = Skipped { location: location.clone(), place, broken: *broken };
-                return Err(BootstrapError::BadEntity(Box::new(skipped)).into());
+                return Err(BootstrapError::Unfinished(Box::new(skipped)).into());
             }
             // The worker meets it too, and tells more.
             Fact::Bad(_) | Fact::Header | Fact::HeaderDate(_) => {}

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::import::{Config, ImportError};
+use crate::rdf::fingerprint::Fingerprint;
 use crate::savepoint::native::manifest::Input;
 use crate::storage::{self, Blob, Location};
 use crate::triples::files::StoredFile;
@@ -86,12 +87,20 @@ impl Journal {
         )
     }
 
-    /// Puts the complete files back where they were before a run that was interrupted while it published them.
+    /// Puts the complete files back where they were before a run that was interrupted while it published them, and sees that
+    /// none is missing or of another size.
     pub fn gather_files(&self, dir: &Location) -> Result<(), ImportError> {
         for file in &self.files {
             let unfinished = dir.join(UNFINISHED).join(&file.name);
+            let published = dir.join(&file.name);
             if !storage::exists(&unfinished)? {
-                storage::rename(&dir.join(&file.name), &unfinished)?;
+                if !storage::exists(&published)? {
+                    return Err(ImportError::Changed(unfinished));
+                }
+                storage::rename(&published, &unfinished)?;
+            }
+            if Blob::open(&unfinished)?.size() != file.size {
+                return Err(ImportError::Changed(unfinished));
             }
         }
         Ok(())
@@ -113,9 +122,6 @@ pub fn scratch(config: &Config, dir: &Location) -> PathBuf {
 }
 
 fn named_after(parent: &Path, output: &Location) -> PathBuf {
-    let hash = output
-        .to_string()
-        .bytes()
-        .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
+    let hash = Fingerprint::of(output.to_string().as_bytes());
     parent.join(format!("headwater-{hash:016x}"))
 }

@@ -31,6 +31,7 @@ use crate::import::manifest::Manifest;
 use crate::import::report::Report;
 use crate::munge;
 use crate::rdf::ntriples::Encoding;
+use crate::savepoint;
 use crate::storage::{self, Location, StorageError};
 use crate::triples::{Format, TriplesError};
 use crate::wikibase::timestamp::Timestamp;
@@ -135,6 +136,9 @@ pub enum ImportError {
     /// The run to be resumed had other options or inputs.
     #[error("the interrupted run into {0} had other inputs or options")]
     OtherRun(Location),
+    /// A complete file of the run to be resumed is not as that left it.
+    #[error("{0} is not as the interrupted run left it")]
+    Changed(Location),
     /// No header tells the day.
     #[error("{0} begins without a dump header, so the day of its partition is not known")]
     NoDate(Location),
@@ -159,16 +163,32 @@ impl std::convert::From<StorageError> for ImportError {
 pub fn run(config: &Config, env: &Env) -> Result<Report, ImportError> {
     let mut timing = Timing { started: (env.now)(), ..Timing::default() };
     bootstrap::refuse_clashes(&config.base, Some(&config.output))?;
-    bootstrap::refuse_existing(&config.base)?;
     let From::Dumps(dumps) = &config.base.from else { unreachable!("an import reads dumps") };
     refuse_twice(dumps)?;
     let sources = dumps.iter().map(Source::open).collect::<Result<Vec<_>, _>>()?;
     env.progress.total_bytes.store(sources.iter().map(Source::size).sum(), Ordering::Relaxed);
     let dir = directory(config, &sources, env)?;
+    let again = config.on_existing == OnExisting::Resume && target::has_begun_publishing(config, &dir)?;
+    let base = if again { replacing(&config.base) } else { config.base.clone() };
+    let config = &Config { base, ..config.clone() };
+    bootstrap::refuse_existing(&config.base)?;
     let (_claim, journal) = target::prepare(&dir, config.on_existing)?;
+    if again {
+        target::begin_publishing(config, &dir)?;
+    }
     let imported = flow::run(config, &dir, sources, journal, env)?;
     timing.read = (env.now)();
     finish(config, &dir, imported, timing, env)
+}
+
+/// The same, with what the interrupted run may have published already to be replaced. It was not there, or to be replaced, when
+/// that run began.
+fn replacing(base: &bootstrap::Config) -> bootstrap::Config {
+    let mut base = bootstrap::Config { on_existing: savepoint::OnExisting::Overwrite, ..base.clone() };
+    if let Some((_, options)) = &mut base.revision_map {
+        options.overwrite = true;
+    }
+    base
 }
 
 fn finish(
@@ -180,6 +200,7 @@ fn finish(
 ) -> Result<Report, ImportError> {
     guard::refuse(&imported.gathered, config.base.wiki.scheme.entity_data()).map_err(BootstrapError::from)?;
     env.progress.writing.store(true, Ordering::Relaxed);
+    target::begin_publishing(config, dir)?;
     let published = bootstrap::publish(&config.base, &imported.gathered, env)?;
     timing.written = (env.now)();
     let manifest = Manifest::new(config, &imported, timing.written);

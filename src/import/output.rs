@@ -2,7 +2,7 @@
 //!
 //! Promise: pieces given in order are written in order; a file is published when it is complete.
 //! Invariant: a row group is encoded on rayon's threads and added in its turn, so that the files do not depend on how many
-//! there are. At most `AHEAD` groups a thread are waited for.
+//! there are. At most `AHEAD` groups a thread are waited for, and no more than fit into the memory given.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,8 +20,10 @@ use crate::triples::files::{Files, StoredFile};
 use crate::triples::rows::{self, FIELDS, Rows};
 use crate::triples::{Format, TriplesError};
 
-/// Row groups in work for each thread.
+/// Row groups in work for each thread, if there is the memory.
 const AHEAD: usize = 2;
+/// Bytes that a row may take while its group is in work, about: its cells, and columns made of them.
+const ROW: usize = 320;
 
 /// The open output of a run.
 pub struct Output {
@@ -39,6 +41,8 @@ struct Groups {
     table: Arc<Table>,
     file: Option<TableFile>,
     group_rows: usize,
+    /// Groups in work at most.
+    most: usize,
     pending: Vec<Rows>,
     pending_rows: usize,
     encoding: VecDeque<(u64, Receiver<Result<Group, ColumnsError>>)>,
@@ -52,12 +56,20 @@ impl Output {
         Self { files: Files::new(dir, "triples", extension, done), kind: Kind::Text { compression, is_turtle } }
     }
 
-    /// Files of a table in `dir`, of row groups of about `group_rows` rows.
-    pub fn table(dir: Location, level: i32, group_rows: usize, done: Vec<StoredFile>) -> Result<Self, ColumnsError> {
+    /// Files of a table in `dir`, of row groups of about `group_rows` rows, made in about so many bytes of `memory`.
+    pub fn table(
+        dir: Location,
+        level: i32,
+        group_rows: usize,
+        memory: u64,
+        done: Vec<StoredFile>,
+    ) -> Result<Self, ColumnsError> {
+        let fit = usize::try_from(memory / (group_rows * ROW).max(1) as u64).unwrap_or(usize::MAX);
         let groups = Groups {
             table: Arc::new(Table::new(&FIELDS, level)?),
             file: None,
             group_rows,
+            most: fit.saturating_sub(1).clamp(1, AHEAD * rayon::current_num_threads()),
             pending: Vec::new(),
             pending_rows: 0,
             encoding: VecDeque::new(),
@@ -114,7 +126,7 @@ impl Groups {
             });
             self.encoding.push_back((count, receiver));
         }
-        while self.encoding.len() > AHEAD * rayon::current_num_threads() {
+        while self.encoding.len() > self.most {
             self.write_next(files)?;
         }
         Ok(())

@@ -4,10 +4,14 @@
 //! Invariant: files are made in [`UNFINISHED`] and moved when all are complete; the manifest is deleted first and written last, so
 //! that a directory with one is complete.
 
+use crate::bootstrap;
 use crate::import::journal::{Journal, UNFINISHED};
-use crate::import::{ImportError, OnExisting, manifest};
-use crate::storage::{self, Claim, Entry, Location};
+use crate::import::{Config, ImportError, OnExisting, manifest};
+use crate::storage::{self, Blob, Claim, Entry, Location};
 use crate::triples::files::StoredFile;
+
+/// A note in [`UNFINISHED`]: which files beside the triples the run has begun to publish.
+const PUBLISHING: &str = "publishing";
 
 /// Makes the directory ready, and keeps others from writing there while the claim lives. Returns the journal of the run to be
 /// resumed, if that is wanted and there is one.
@@ -28,10 +32,36 @@ pub fn prepare(dir: &Location, on_existing: OnExisting) -> Result<(Claim, Option
     let claim = storage::claim(dir)?;
     let journal = if on_existing == OnExisting::Resume { Journal::read(dir)? } else { None };
     match &journal {
-        Some(journal) => journal.gather_files(dir)?,
+        Some(journal) => {
+            delete_unpublished(dir)?;
+            journal.gather_files(dir)?;
+        }
         None => clear(dir)?,
     }
     Ok((claim, journal))
+}
+
+/// Notes that the files beside the triples are about to be published, so that a resumed run may replace those.
+pub fn begin_publishing(config: &Config, dir: &Location) -> Result<(), ImportError> {
+    Ok(storage::put(&dir.join(UNFINISHED).join(PUBLISHING), beside(config).into())?)
+}
+
+/// Whether an unfinished import into `dir` had begun to publish the same files as `config` asks for.
+pub fn has_begun_publishing(config: &Config, dir: &Location) -> Result<bool, ImportError> {
+    let note = dir.join(UNFINISHED).join(PUBLISHING);
+    if !storage::exists(&note)? {
+        return Ok(false);
+    }
+    let blob = Blob::open(&note)?;
+    Ok(blob.read(0..blob.size())? == beside(config))
+}
+
+/// Where the savepoints, the revision map and the report go, one a line; an empty line for none.
+fn beside(config: &Config) -> String {
+    let bootstrap::Config { savepoints, revision_map, report, .. } = &config.base;
+    let others = [revision_map.as_ref().map(|(target, _)| target), report.as_ref()];
+    let places = savepoints.iter().map(|target| Some(&target.dir)).chain(others);
+    places.map(|place| place.map_or(String::new(), Location::to_string)).collect::<Vec<_>>().join("\n")
 }
 
 /// Deletes what an import left there.
@@ -39,9 +69,13 @@ pub fn clear(dir: &Location) -> Result<(), ImportError> {
     let mut ours: Vec<_> = storage::list(dir)?.into_iter().filter(|entry| is_ours(&name(entry, dir))).collect();
     ours.sort_by_key(|entry| name(entry, dir) != manifest::NAME);
     ours.iter().try_for_each(|entry| storage::delete(&entry.location))?;
+    delete_unpublished(dir)
+}
+
+/// Deletes what writers that were killed left there.
+fn delete_unpublished(dir: &Location) -> Result<(), ImportError> {
     storage::delete_unpublished(dir, is_ours)?;
-    storage::delete_unpublished(&dir.join(UNFINISHED), is_ours)?;
-    Ok(())
+    Ok(storage::delete_unpublished(&dir.join(UNFINISHED), |_| true)?)
 }
 
 /// Moves the files to where they belong.

@@ -109,7 +109,7 @@ pub fn work(plan: &Plan, job: Job) -> std::io::Result<Done> {
 
 /// The text, if it is UTF-8; else the text with the bytes that are not so replaced by what is no Turtle anywhere, so that what
 /// they stand in is bad, and nothing else.
-fn readable(text: &[u8]) -> (Cow<'_, str>, bool) {
+pub fn readable(text: &[u8]) -> (Cow<'_, str>, bool) {
     if let Ok(text) = simdutf8::basic::from_utf8(text) {
         return (Cow::Borrowed(text), true);
     }
@@ -118,7 +118,8 @@ fn readable(text: &[u8]) -> (Cow<'_, str>, bool) {
     (Cow::Owned(valid.collect()), false)
 }
 
-fn told(bad: Bad, is_utf8: bool) -> Bad {
+/// What is bad, with a word about the encoding where that is to blame.
+pub fn told(bad: Bad, is_utf8: bool) -> Bad {
     match bad.reason {
         Unfit::Syntax(rule) if !is_utf8 => {
             Bad { reason: Unfit::Syntax(format!("{rule} (the text holds bytes that are not UTF-8)")), ..bad }

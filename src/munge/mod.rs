@@ -13,6 +13,7 @@ pub mod text;
 mod labels;
 mod links;
 mod repair;
+mod unlabelled;
 
 use crate::wikibase::entity::EntityIdError;
 

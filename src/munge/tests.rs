@@ -260,6 +260,19 @@ fn options_keep_what_their_row_says() {
 }
 
 #[test]
+fn nodes_without_a_label_are_named_after_what_their_statement_says() {
+    let kept = |text: &str| munge(&format!("{DATA}{text}"), plain()).kept;
+    let [one, other] = ["wd:Q1 wdt:P1 [], ( wd:Q2 ) .", "wd:Q1 wdt:P1 [], ( wd:Q3 ) ."];
+    assert_eq!(kept(one), kept(one), "in every run");
+    assert_eq!(kept(one), kept(&format!("{one}\n{one}")), "what is said twice is said");
+    let links = |text: &str| kept(text).into_iter().filter(|line| line.contains("/P1> _:")).count();
+    assert_eq!(links(one), 2);
+    assert_eq!(links(&format!("{one}\n{other}")), 4, "what says something else is another node");
+    let label = "wd:Q1 wdt:P1 _:0123456789abcdef0123456789abcdef, [ rdf:first wd:Q2 ] .";
+    assert!(kept(label).iter().any(|line| line.contains("_:0123456789abcdef0123456789abcdef ")), "a label stays");
+}
+
+#[test]
 fn a_lexeme_keeps_its_forms_and_senses_and_not_their_labels() {
     let text = "data:L1 schema:version 7 ; schema:dateModified \"x\" .
         wd:L1 a wikibase:Lexeme , ontolex:LexicalEntry ; rdfs:label \"a\"@en ; wikibase:lemma \"a\"@en ;

@@ -10,7 +10,7 @@ use memchr::memmem;
 use crate::munge::normalize::{self, Rewrites};
 use crate::munge::repair::{self, Repaired};
 use crate::munge::rules::{Fit, Judge, Judgement};
-use crate::munge::{Options, Unfit, Verdict};
+use crate::munge::{Options, Unfit, Verdict, unlabelled};
 use crate::rdf::SyntaxError;
 use crate::rdf::lexer;
 use crate::rdf::prefixes::Prefixes;
@@ -158,7 +158,11 @@ impl<'a> Text<'_, 'a> {
             let start = self.block.triples.len();
             let offset = self.reader.at();
             match self.reader.statement(&mut self.block.triples) {
-                Ok(true) => self.sort(start, offset),
+                Ok(true) => {
+                    let statement = &self.text[offset..self.reader.at()];
+                    unlabelled::name(&mut self.block.triples[start..], statement, self.arena);
+                    self.sort(start, offset);
+                }
                 Ok(false) => break,
                 Err(_) if self.repair(offset) => {}
                 Err(error) => self.recover(offset, error),

@@ -5,6 +5,7 @@
 //! Invariant: for every document that oxttl accepts, the same triples in the same order, wherever the text is cut.
 //! Not here: which triples matter (see `dump`).
 
+pub mod fingerprint;
 pub mod lexer;
 pub mod ntriples;
 pub mod prefixes;

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -88,9 +90,18 @@ pub(in crate::sql) fn told(error: DataFusionError) -> SqlError {
         }
         DataFusionError::NotImplemented(_) => SqlError::Statement(words(&error)),
         DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_) => SqlError::Bug(words(&error)),
+        // What a file has not got, a damaged file asked for; all else that goes wrong in a store began with the system.
+        DataFusionError::ObjectStore(source) if !is_of_the_system(source.as_ref()) => SqlError::Failed(words(&error)),
+        DataFusionError::ArrowError(source, _) if matches!(**source, ArrowError::IoError(..)) => {
+            SqlError::Unavailable(error.into())
+        }
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => SqlError::Unavailable(error.into()),
         _ => SqlError::Failed(words(&error)),
     }
+}
+
+fn is_of_the_system(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<io::Error>())
 }
 
 /// An error of planning: the statement's, unless it is clearly another's.

@@ -78,7 +78,7 @@ pub enum SqlError {
     #[error("the memory is used up: {0}")]
     Memory(String),
     /// A file could not be read, or a spilled one not be written; a later try may succeed.
-    #[error("the data cannot be read")]
+    #[error("the data cannot be read, or not be put aside on disk")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// A file is damaged, or a value is not what the statement takes it for.
     #[error("the statement failed: {0}")]

@@ -47,7 +47,10 @@ pub fn add(engine: &Engine, name: &str, text: &str) -> Result<(), SqlError> {
     if !is_parquet(&files[0])? {
         return match files.iter().find(of_parquet) {
             Some(file) => Err(not_a_table(&place, format!("{file} is a Parquet file, and {} is not", files[0]))),
-            None => add_map(engine, name, &files),
+            None => match files.iter().find(|file| file.file_name().ends_with(EXTENSION)) {
+                Some(file) => Err(not_a_table(&place, format!("{file} is no Parquet file, whatever its name"))),
+                None => add_map(engine, name, &files),
+            },
         };
     }
     let files = if is_dir {

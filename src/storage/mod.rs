@@ -100,6 +100,12 @@ pub enum StorageError {
         /// Where.
         location: Location,
     },
+    /// A file is where a directory is needed.
+    #[error("{location} is no directory, or is within what is none")]
+    NotADirectory {
+        /// Where.
+        location: Location,
+    },
     /// The file is shorter than the bytes that were asked for: it was cut, or something that describes it lies.
     #[error("{location} ends before byte {end}")]
     TooShort {
@@ -435,7 +441,10 @@ pub struct Claim {
 /// Makes the directory `dir` if need be and claims it. Errors: `InUse`. Stores in memory have one process and no claims.
 pub fn claim(dir: &Location) -> Result<Claim, StorageError> {
     let Some(path) = dir.local() else { return Ok(Claim { _locked: None }) };
-    let failed = |error| failed_io(dir, "make", error);
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => StorageError::NotADirectory { location: dir.clone() },
+        _ => failed_io(dir, "make", error),
+    };
     std::fs::create_dir_all(&path).map_err(failed)?;
     let opened = File::open(&path).map_err(failed)?;
     match opened.try_lock() {
@@ -493,6 +502,7 @@ fn failed(location: &Location, action: &'static str, error: object_store::Error)
         object_store::Error::NotFound { .. } => StorageError::NotFound { location },
         object_store::Error::AlreadyExists { .. } => StorageError::AlreadyExists { location },
         error => match root(&error) {
+            Some(root) if root.kind() == io::ErrorKind::NotADirectory => StorageError::NotADirectory { location },
             Some(root) => StorageError::Unavailable { location, action, source: copy(root).into() },
             None => StorageError::Unavailable { location, action, source: error.into() },
         },
@@ -503,6 +513,7 @@ fn failed_io(location: &Location, action: &'static str, error: io::Error) -> Sto
     let location = location.clone();
     match error.kind() {
         io::ErrorKind::NotFound => StorageError::NotFound { location },
+        io::ErrorKind::NotADirectory => StorageError::NotADirectory { location },
         _ => StorageError::Unavailable { location, action, source: error.into() },
     }
 }

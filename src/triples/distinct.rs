@@ -12,6 +12,7 @@ use memchr::{memchr, memchr_iter};
 use rayon::prelude::*;
 
 use crate::compression::{pack, unpack};
+use crate::rdf::fingerprint::Fingerprint;
 use crate::storage::scratch::{Scratch, ScratchFile};
 use crate::triples::TriplesError;
 
@@ -205,15 +206,13 @@ fn sizes(header: &[u8]) -> (usize, usize) {
     ((both >> 32) as usize, (both & u64::from(u32::MAX)) as usize)
 }
 
-/// FNV-1a: the same on every machine, as a run may be resumed on another. The first word's at depth 0, else the line's.
+/// The same on every machine, as a run may be resumed on another. The first word's at depth 0, else the line's.
 fn partition_of(line: &[u8], depth: u32) -> usize {
     let word = match depth {
         0 => &line[..memchr(b' ', line).unwrap_or(line.len())],
         _ => line,
     };
-    let hash = word.iter().fold(0xCBF2_9CE4_8422_2325_u64 ^ u64::from(depth), |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
-    });
+    let hash = Fingerprint::seeded(u64::from(depth)).then(word).number();
     (hash ^ hash >> 29) as usize % PARTITIONS
 }
 

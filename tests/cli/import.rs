@@ -164,6 +164,72 @@ fn a_killed_run_is_resumed_as_if_it_had_never_been_killed() {
     }
 }
 
+#[test]
+fn a_resumed_run_leaves_nothing_of_the_killed_one_and_may_replace_what_that_published() {
+    let env = TestEnv::new();
+    let beside = "--savepoint-dir $DIR/sp --revision-map $DIR/map.csv";
+    let import = "import --dump $SAMPLES/items.ttl --dump $SAMPLES/lexemes.ttl --format nt --chunk-size 2";
+    env.run(&format!("{import} --output $DIR/whole {beside}")).expect(0, &[]);
+    // As a run leaves it that is killed after it published the savepoint: the files, the note, no manifest.
+    fs::create_dir_all(env.path("out/_unfinished")).expect("a directory");
+    env.write("out/_unfinished/triples-00003.nt#1", "of a writer that was killed");
+    env.write("out/_unfinished/journal.json#1", "of a writer that was killed");
+    let resume = format!("{import} --output $DIR/out {beside} --resume");
+    env.run(&resume).expect(2, &["already"]);
+    let note = format!("{}\n{}\n", env.path("sp").display(), env.path("map.csv").display());
+    env.write("out/_unfinished/publishing", &note);
+    env.run(&resume.replace("map.csv", "other.csv")).expect(2, &["already"]);
+    env.run(&resume).expect(0, &[]);
+    assert_eq!(files(&env, "out"), files(&env, "whole"));
+    assert!(!env.exists("out/_unfinished"), "what the killed run left is gone");
+    env.run("savepoint verify $DIR/sp").expect(0, &[]);
+}
+
+#[test]
+fn what_a_resumed_run_finds_changed_it_does_not_take() {
+    let env = TestEnv::new();
+    env.run("generate-dump --contents lexemes --entities 3000 --output $DIR/a.ttl").expect(0, &[]);
+    let import = "import --dump $DIR/a.ttl --format nt --chunk-size 100 --output $DIR/out --threads 1";
+    let first = env.path("out/_unfinished/triples-00001.nt");
+    let mut run = start(&env, import);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !env.exists("out/_unfinished/journal.json") && Instant::now() < deadline {
+        sleep(Duration::from_millis(1));
+    }
+    run.kill().expect("it is ours");
+    let _ = run.wait();
+    if !env.exists("out/_unfinished/journal.json") {
+        return println!("the run had ended before it could be killed");
+    }
+    let whole = fs::read(&first).expect("the first file is complete");
+    fs::write(&first, &whole[1..]).expect("it is ours");
+    let changed = ["triples-00001.nt is not as the interrupted run left it", "hint: pass --overwrite"];
+    env.run(&format!("{import} --resume")).expect(1, &changed);
+    fs::remove_file(&first).expect("it is ours");
+    env.run(&format!("{import} --resume")).expect(1, &changed);
+    fs::write(&first, whole).expect("it is ours");
+    env.run(&format!("{import} --resume")).expect(0, &[]);
+}
+
+#[test]
+fn what_is_no_triples_table_is_told_with_its_place() {
+    let env = TestEnv::new();
+    let version = "'<c>' AS context, '<http://www.wikidata.org/entity/Q1>' AS subject, '<http://schema.org/version>' AS predicate";
+    let rows = [
+        ("SELECT 1 AS subject".to_owned(), "No field named predicate"),
+        (format!("SELECT {version}, '\"1l\"' AS object"), "1l"),
+        (format!("SELECT {version}, '\"0\"' AS object"), "Q1 at revision 0"),
+    ];
+    for (statement, said) in &rows {
+        env.write("make.sql", statement);
+        env.run("sql $DIR/make.sql --output $DIR/t.parquet --overwrite").expect(0, &[]);
+        let expected = ["the triples table $DIR/t.parquet cannot be used", *said, "hint: a triples table has"];
+        env.run("bootstrap --triples $DIR/t.parquet --savepoint-dir $DIR/sp").expect(1, &expected);
+    }
+    fs::write(env.path("t.parquet"), "").expect("it is ours");
+    env.run("bootstrap --triples $DIR/t.parquet --savepoint-dir $DIR/sp").expect(1, &["t.parquet is no Parquet file"]);
+}
+
 fn killed(env: &TestEnv, command: &str, moment: Duration) {
     let mut run = start(env, command);
     sleep(moment);

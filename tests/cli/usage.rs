@@ -23,6 +23,17 @@ const BOOTSTRAP: &[(&str, &[&str])] = &[
     ("--revision-map $SAMPLES/nothing-*.csv", &["nothing-*.csv"]),
 ];
 
+/// Of imports that cannot be.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("--format nt --output $SAMPLES/items.ttl", &["is no directory", "hint: "]),
+    ("--format nt --output $SAMPLES/items.ttl/x", &["is no directory", "hint: "]),
+    ("--format parquet --date 20261301 --output $DIR/out", &["20261301", "8 digits"]),
+    (
+        "--format ttl --no-skolemize --dedup exact --chunk-size 9 --output $DIR/out",
+        &["--no-skolemize with --dedup exact", "hint: "],
+    ),
+];
+
 /// Other commands.
 const OTHERS: &[(&str, &[&str])] = &[
     ("", &["Usage: "]),
@@ -44,8 +55,11 @@ fn wrong_arguments_are_named() {
     let env = TestEnv::new();
     let bootstraps = BOOTSTRAP.iter().map(|(arguments, said)| (format!("bootstrap {TO} {arguments}"), *said));
     let others = OTHERS.iter().map(|(arguments, said)| ((*arguments).to_owned(), *said));
+    let imports = IMPORTS
+        .iter()
+        .map(|(arguments, said)| (format!("import --dump $SAMPLES/items-new-prefixes.ttl {arguments}"), *said));
     let mut wrong = Vec::new();
-    for (arguments, said) in bootstraps.chain(others) {
+    for (arguments, said) in bootstraps.chain(others).chain(imports) {
         let outcome = env.run(&arguments);
         if outcome.code != 2 || !said.iter().all(|said| outcome.stderr.contains(said)) {
             wrong.push(format!("must end with 2 and say {said:?}\n{outcome}"));

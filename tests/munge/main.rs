@@ -18,7 +18,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("b-char-datatype", "a datatype is an IRI and repaired as such; what upstream writes is no N-Triples"),
     ("b-char-object", "what no IRI can hold is an error; what upstream writes is no N-Triples"),
     ("b-onto", "only the ontology's IRIs lose their version, not every IRI that holds `ontology-beta`"),
-    ("e-plain", "blank nodes without a label get one at random"),
+    ("e-plain", "blank nodes without a label are named after what their statement says, not at random"),
     ("e-skolemize", "so do they here; and a header's blank nodes become IRIs as all others do"),
     ("l-dump-skolem", "a header's blank nodes become IRIs as all others do"),
     ("g-bad", "what is no point stays as it is; upstream ends the run"),

@@ -22,8 +22,8 @@ use crate::state::{EntityState, StateTable};
 use crate::storage::{self, Location, Writer};
 use crate::wikibase::entity::{EntityId, EntityKind};
 
-/// Bytes that are filled at once.
-pub const ROUND: usize = 256 << 20;
+/// Bytes that are filled at once. Each round goes through the whole state.
+pub const ROUND: usize = 640 << 20;
 /// Bytes of an entry besides its id: two lengths, the key group, the id's length, the namespace, the revision.
 const ENTRY: usize = 20;
 /// The longest entry: an id has a letter and at most 10 digits.
@@ -180,14 +180,16 @@ impl<'a> Plan<'a> {
     }
 
     /// Cuts the files into chunks that are filled at once: about `most` bytes, or one key group. A file has at most one
-    /// chunk in each round.
+    /// chunk in each round; one that fits into a round is not cut.
     fn rounds(&self, files: &[StateFile], most: usize) -> Vec<Vec<Chunk>> {
         let mut rounds = vec![Vec::new()];
         let mut filled = 0;
         for (at, file) in files.iter().enumerate() {
+            let whole = file.size as usize;
             for group in file.groups.clone() {
                 let size = self.size(group);
-                if filled > 0 && filled + size > most {
+                let next = if group == file.groups.start && whole <= most { whole } else { size };
+                if filled > 0 && filled + next > most {
                     rounds.push(Vec::new());
                     filled = 0;
                 }

@@ -164,7 +164,10 @@ impl Opened {
                 return Ok(Ok(Data { path: METADATA.to_owned(), bytes, start, size }));
             }
             Stream::Beside(path, size) => (path, self.dir.join(path), 0, *size as u64),
-            Stream::At(path, start, size) => (path, absolute(path)?, *start as u64, *size as u64),
+            Stream::At(path, start, size) => match absolute(path) {
+                Ok(location) => (path, location, *start as u64, *size as u64),
+                Err(error) => return Ok(Err(Problem::Unreadable { path: path.clone(), reason: error.to_string() })),
+            },
         };
         let path = path.clone();
         let blob = match Blob::open(&location) {

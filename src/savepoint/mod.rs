@@ -319,11 +319,7 @@ pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
             let flink::Taken { entries, problems } = opened.take(true)?;
             let mut found = opened.missing()?;
             // What is missing was found twice.
-            found.extend(
-                problems
-                    .into_iter()
-                    .filter(|problem| !matches!(problem, Problem::Missing { .. } | Problem::Size { .. })),
-            );
+            found.extend(problems.into_iter().filter(|problem| matches!(problem, Problem::Broken { .. })));
             let odd =
                 |odd: &flink::Odd| format!("{} is no entity, or {} no revision", odd.key.escape_debug(), odd.value);
             let problems = found.iter().map(Problem::to_string).chain(entries.odd_entries.iter().map(odd)).collect();

@@ -6,6 +6,7 @@
 //! Rules: Flink 1.20.2, as its own savepoints show it (tests compare bytes); upstream's `UpdaterStateConfiguration`.
 //! Not here: RocksDB's own files and the hashmap backend's own form (see [`Unfit`]).
 
+mod entry;
 mod events;
 mod groups;
 mod hash;

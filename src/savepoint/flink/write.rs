@@ -13,21 +13,18 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use crate::savepoint::flink::hash::{MAX_PARALLELISM, hash_on, key_group, range_of};
+use crate::savepoint::flink::entry::{self, Id};
+use crate::savepoint::flink::hash::{MAX_PARALLELISM, key_group, range_of};
 use crate::savepoint::flink::header;
 use crate::savepoint::flink::metadata::{Form, Keyed, Metadata, Operator, OperatorId, Stream, VERSION};
 use crate::savepoint::flink::part;
 use crate::savepoint::{OnExisting, SavepointError, Written, place};
 use crate::state::{EntityState, StateTable};
 use crate::storage::{self, Location, Writer};
-use crate::wikibase::entity::{EntityId, EntityKind};
+use crate::wikibase::entity::EntityKind;
 
 /// Bytes that are filled at once. Each round goes through the whole state.
 pub const ROUND: usize = 640 << 20;
-/// Bytes of an entry besides its id: two lengths, the key group, the id's length, the namespace, the revision.
-const ENTRY: usize = 20;
-/// The longest entry: an id has a letter and at most 10 digits.
-const LONGEST: usize = ENTRY + 11;
 /// Entities in a slice, about: their entries fit into a core's own cache.
 const SLICE: usize = 1 << 14;
 /// The kinds as their letters sort.
@@ -101,6 +98,8 @@ struct Plan<'a> {
     state: &'a StateTable,
     /// In the order of their entries' keys.
     slices: Vec<Slice>,
+    /// Bytes of each key group; 0 without entries.
+    sizes: Vec<usize>,
 }
 
 /// A state file: what one subtask would have written.
@@ -134,13 +133,11 @@ impl<'a> Plan<'a> {
             slice.counts = counts;
         });
         slices.retain(|slice| slice.counts.iter().any(|count| *count > 0));
-        Self { state, slices }
-    }
-
-    /// Bytes of a key group.
-    fn size(&self, group: usize) -> usize {
-        let entries: usize = self.slices.iter().map(|slice| slice.size(group)).sum();
-        if entries > 0 { STATE.len() + entries + END.len() } else { 0 }
+        let size = |group| {
+            let entries: usize = slices.iter().map(|slice| slice.size(group)).sum();
+            if entries > 0 { STATE.len() + entries + END.len() } else { 0 }
+        };
+        Self { state, sizes: (0..GROUPS).map(size).collect(), slices }
     }
 
     /// The files, but for those without an entry.
@@ -151,7 +148,7 @@ impl<'a> Plan<'a> {
             let header = header::of_last_seen().len() as u64;
             let mut size = header;
             let begin = |group| {
-                let length = self.size(group) as u64;
+                let length = self.sizes[group] as u64;
                 size += length;
                 if length > 0 { (size - length) as i64 } else { 0 }
             };
@@ -187,7 +184,7 @@ impl<'a> Plan<'a> {
         for (at, file) in files.iter().enumerate() {
             let whole = file.size as usize;
             for group in file.groups.clone() {
-                let size = self.size(group);
+                let size = self.sizes[group];
                 let next = if group == file.groups.start && whole <= most { whole } else { size };
                 if filled > 0 && filled + next > most {
                     rounds.push(Vec::new());
@@ -214,12 +211,12 @@ impl<'a> Plan<'a> {
         for chunk in &mut chunks {
             // Files without entries are left out, and so are their key groups.
             places.iter_mut().for_each(|places| places.resize_with(chunk.groups.start - first, Default::default));
-            let sizes: usize = chunk.groups.clone().map(|group| self.size(group)).sum();
+            let sizes: usize = self.sizes[chunk.groups.clone()].iter().sum();
             chunk.bytes = vec![0; chunk.header.len() + sizes];
             let mut rest = chunk.bytes.as_mut_slice();
             put(&mut rest, &chunk.header);
             for group in chunk.groups.clone() {
-                let empty = self.size(group) == 0;
+                let empty = self.sizes[group] == 0;
                 put(&mut rest, if empty { &[] } else { &STATE });
                 for (slice, places) in self.slices.iter().zip(&mut places) {
                     places.push(split(&mut rest, slice.size(group)));
@@ -238,7 +235,7 @@ impl<'a> Plan<'a> {
     fn mark_last(&self, chunk: &mut Chunk) {
         let mut end = chunk.header.len();
         for group in chunk.groups.clone() {
-            end += self.size(group);
+            end += self.sizes[group];
             if let Some(slice) = self.slices.iter().rfind(|slice| slice.counts[group] > 0) {
                 // The first byte of the key, behind its length.
                 chunk.bytes[end - END.len() - slice.entry + 4] |= LAST;
@@ -282,18 +279,9 @@ fn put(rest: &mut &mut [u8], bytes: &[u8]) {
     split(rest, bytes.len()).copy_from_slice(bytes);
 }
 
-/// Copies an entry to its place, which is as long: in two halves that overlap, as copies of fixed length are quick.
-#[inline]
-fn put_entry(place: &mut [u8], entry: &[u8; LONGEST]) {
-    const HALF: usize = 16;
-    let end = place.len();
-    place[..HALF].copy_from_slice(&entry[..HALF]);
-    place[end - HALF..].copy_from_slice(&entry[end - HALF..end]);
-}
-
 fn slices_of(state: &StateTable, kind: EntityKind, digits: u32) -> Vec<Slice> {
     let numbers = 10_usize.pow(digits - 1)..10_usize.pow(digits);
-    let entry = ENTRY + 1 + digits as usize;
+    let entry = entry::length(1 + digits as usize);
     let slice = |numbers| Slice { kind, numbers, entry, counts: Vec::new() };
     state.spans(kind, numbers, SLICE).into_iter().map(slice).collect()
 }
@@ -318,7 +306,7 @@ impl Slice {
         self.each(state, |id, group, state| {
             if groups.contains(&group) {
                 let at = &mut ends[group - first];
-                put_entry(&mut entries[*at..*at + self.entry], &id.entry(group, state));
+                id.put(&mut entries[*at..*at + self.entry], group, state);
                 *at += self.entry;
             }
         });
@@ -330,111 +318,10 @@ impl Slice {
     /// Tells of each of its entities the id, the key group and the state.
     #[inline]
     fn each(&self, state: &StateTable, mut take: impl FnMut(&Id, usize, EntityState)) {
-        let mut id = Id::new(self.kind, self.entry - ENTRY);
+        let mut id = Id::new(self.kind, self.entry);
         state.each(self.kind, self.numbers.clone(), |entity, state| {
             let hash = id.set(entity);
             take(&id, usize::from(key_group(hash, MAX_PARALLELISM)), state);
         });
-    }
-}
-
-/// An id as an entry begins with it, and the hash of all but its last digits: ids mostly differ from the one before in those.
-struct Id {
-    /// The entry; the bytes of the key group and of the value are still to be set.
-    entry: [u8; LONGEST],
-    length: usize,
-    front: u32,
-    hash: u32,
-}
-
-/// The last digits of an id, and what they add to its hash.
-#[derive(Clone, Copy)]
-struct Tail {
-    digits: [u8; TAIL],
-    hash: u32,
-}
-
-/// Digits in a tail.
-const TAIL: usize = 4;
-/// How many tails there are.
-const TAILS: usize = 10_usize.pow(TAIL as u32);
-/// 31 to the power of [`TAIL`].
-const SHIFT: u32 = 31_u32.pow(TAIL as u32);
-static TAIL_OF: [Tail; TAILS] = tails();
-
-const fn tails() -> [Tail; TAILS] {
-    let mut tails = [Tail { digits: [0; TAIL], hash: 0 }; TAILS];
-    let mut number = 0;
-    while number < TAILS {
-        let (mut left, mut at) = (number, TAIL);
-        while at > 0 {
-            at -= 1;
-            tails[number].digits[at] = b'0' + (left % 10) as u8;
-            left /= 10;
-        }
-        while at < TAIL {
-            tails[number].hash = hash_on(tails[number].hash, tails[number].digits[at]);
-            at += 1;
-        }
-        number += 1;
-    }
-    tails
-}
-
-impl Id {
-    /// Where the id's letter stands in an entry.
-    const LETTER: usize = 7;
-
-    /// For ids of that kind and length, of at most 11 characters.
-    fn new(kind: EntityKind, length: usize) -> Self {
-        let mut entry = [0; LONGEST];
-        entry[..4].copy_from_slice(&(4 + length as u32).to_be_bytes());
-        entry[Self::LETTER - 1] = length as u8 + 1;
-        entry[Self::LETTER] = kind.letter() as u8;
-        // Behind the id: the namespace 0, then the length of a long.
-        let value = Self::LETTER + length + 1;
-        entry[value..value + 4].copy_from_slice(&8_u32.to_be_bytes());
-        Self { entry, length, front: u32::MAX, hash: 0 }
-    }
-
-    /// Sets the id; its hash code.
-    #[inline]
-    fn set(&mut self, entity: EntityId) -> u32 {
-        let number = entity.number();
-        if self.length <= TAIL {
-            return self.set_digits(number, self.length);
-        }
-        let (front, tail) = (number / TAILS as u32, &TAIL_OF[number as usize % TAILS]);
-        let tail_at = self.length - TAIL;
-        if front != self.front {
-            self.front = front;
-            self.hash = self.set_digits(front, tail_at);
-        }
-        self.entry[Self::LETTER + tail_at..][..TAIL].copy_from_slice(&tail.digits);
-        self.hash.wrapping_mul(SHIFT).wrapping_add(tail.hash)
-    }
-
-    /// Sets the digits of the id's first `length` characters; the hash code of these.
-    fn set_digits(&mut self, number: u32, length: usize) -> u32 {
-        let id = &mut self.entry[Self::LETTER..][..length];
-        let mut left = number;
-        for digit in id[1..].iter_mut().rev() {
-            *digit = b'0' + (left % 10) as u8;
-            left /= 10;
-        }
-        id.iter().fold(0, |hash, byte| hash_on(hash, *byte))
-    }
-
-    /// The entry: length of the key, key group, id, namespace; length of the value, value.
-    #[inline]
-    fn entry(&self, group: usize, state: EntityState) -> [u8; LONGEST] {
-        let mut entry = self.entry;
-        entry[4..6].copy_from_slice(&(group as u16).to_be_bytes());
-        // A revision is less than 2^62.
-        let revision = state.revision().get() as i64;
-        let value = if state.is_deleted() { -revision } else { revision };
-        let at = Self::LETTER + self.length + 5;
-        entry[at..at + 8].copy_from_slice(&value.to_be_bytes());
-        entry
     }
 }

@@ -84,9 +84,9 @@ impl Output {
             (Kind::Text { compression, is_turtle }, Content::Text(text)) => {
                 if *is_turtle && !self.files.is_open() {
                     let header = compression.compress(turtle::header()).map_err(TriplesError::Compress)?;
-                    self.files.write(&header, 0)?;
+                    self.files.write(header, 0)?;
                 }
-                Ok(self.files.write(&text, piece.triples)?)
+                Ok(self.files.write(text, piece.triples)?)
             }
             _ => unreachable!("a plan has one format"),
         }
@@ -139,7 +139,7 @@ impl Groups {
             Some(file) => file,
             none => none.insert(self.table.file()?),
         };
-        Ok(files.write(&file.append(group)?, count)?)
+        Ok(files.write(file.append(group)?, count)?)
     }
 
     fn close<'s>(&mut self, files: &mut Files, scope: &ScopeFifo<'s>) -> Result<(), TriplesError> {
@@ -148,7 +148,7 @@ impl Groups {
             self.write_next(files)?;
         }
         if let Some(file) = self.file.take() {
-            files.write(&file.finish()?, 0)?;
+            files.write(file.finish()?, 0)?;
         }
         Ok(())
     }

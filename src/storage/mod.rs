@@ -325,6 +325,11 @@ impl Writer {
         self.upload.write(&self.location, bytes)
     }
 
+    /// As [`Writer::append`], without a copy: for what is large.
+    pub fn give(&mut self, bytes: Bytes) -> Result<(), StorageError> {
+        self.upload.give(&self.location, bytes)
+    }
+
     /// Publishes the file; returns its size in bytes.
     pub fn finish(self) -> Result<u64, StorageError> {
         self.upload.finish(&self.location)

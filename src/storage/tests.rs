@@ -12,6 +12,7 @@ const CONTRACT: &[Law] = &[
     ("put and read", put_and_read),
     ("names of any kind", names_of_any_kind),
     ("a writer publishes whole", a_writer_publishes_whole),
+    ("a writer takes pieces of any size", a_writer_takes_pieces_of_any_size),
     ("a dropped writer leaves nothing", a_dropped_writer_leaves_nothing),
     ("create and delete", create_and_delete),
     ("listing", listing),
@@ -56,6 +57,20 @@ fn names_of_any_kind(root: &Location) {
         assert_eq!(again.read(0..size).unwrap().len() as u64, size, "{location}");
         assert_eq!(root.join(location.file_name()).to_string(), location.to_string());
     }
+}
+
+/// Written or given, in small pieces or large ones: the bytes in their order.
+fn a_writer_takes_pieces_of_any_size(root: &Location) {
+    let file = root.join("pieces");
+    let mut writer = Writer::create(&file).unwrap();
+    let mut expected = Vec::new();
+    for (at, size) in [3, 9 << 20, 1, (8 << 20) - 1, 0, 5 << 20, 2 << 20, 1 << 20, 17, 8 << 20, 2].iter().enumerate() {
+        let piece = vec![at as u8; *size];
+        expected.extend_from_slice(&piece);
+        if at % 3 == 0 { writer.append(&piece).unwrap() } else { writer.give(piece.into()).unwrap() }
+    }
+    assert_eq!(writer.finish().unwrap(), expected.len() as u64);
+    assert!(Blob::open(&file).unwrap().read(0..expected.len() as u64).unwrap() == expected);
 }
 
 fn a_writer_publishes_whole(root: &Location) {

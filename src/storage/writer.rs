@@ -1,11 +1,12 @@
 //! An upload in parts.
 //!
-//! Promise: at most [`IN_FLIGHT`] + 1 parts of [`PART`] bytes are in memory, however large the file.
+//! Promise: at most [`IN_FLIGHT`] + 1 parts are in memory, however large the file: of [`PART`] bytes, and what is given at once.
 //! Invariant: an upload ends in exactly one of complete and abort.
 //! Not here: where it goes (see the module above).
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinHandle;
 
@@ -19,6 +20,10 @@ const IN_FLIGHT: usize = 3;
 pub struct Upload {
     parts: Option<Box<dyn MultipartUpload>>,
     on_their_way: VecDeque<JoinHandle<object_store::Result<()>>>,
+    /// The next part, but for its end.
+    pieces: Vec<Bytes>,
+    pieces_len: usize,
+    /// The end of the next part.
     buffer: Vec<u8>,
     size: u64,
 }
@@ -26,27 +31,53 @@ pub struct Upload {
 impl Upload {
     pub fn begin(location: &Location) -> Result<Self, StorageError> {
         let parts = wait(location, "create", location.objects().put_multipart(&location.path))?;
-        Ok(Self { parts: Some(parts), on_their_way: VecDeque::new(), buffer: Vec::new(), size: 0 })
+        Ok(Self {
+            parts: Some(parts),
+            on_their_way: VecDeque::new(),
+            pieces: Vec::new(),
+            pieces_len: 0,
+            buffer: Vec::new(),
+            size: 0,
+        })
     }
 
     pub fn write(&mut self, location: &Location, mut bytes: &[u8]) -> Result<(), StorageError> {
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
+            let room = PART - self.pieces_len;
             if self.buffer.capacity() == 0 {
-                self.buffer.reserve_exact(PART);
+                self.buffer.reserve_exact(room);
             }
-            let (now, later) = bytes.split_at(bytes.len().min(PART - self.buffer.len()));
+            let (now, later) = bytes.split_at(bytes.len().min(room - self.buffer.len()));
             self.buffer.extend_from_slice(now);
             bytes = later;
-            if self.buffer.len() == PART {
+            if self.buffer.len() == room {
                 self.send(location)?;
             }
         }
         Ok(())
     }
 
-    pub fn finish(mut self, location: &Location) -> Result<u64, StorageError> {
+    /// As [`Upload::write`], without a copy.
+    pub fn give(&mut self, location: &Location, bytes: Bytes) -> Result<(), StorageError> {
+        self.size += bytes.len() as u64;
+        self.gather();
+        self.pieces_len += bytes.len();
+        self.pieces.push(bytes);
+        if self.pieces_len >= PART { self.send(location) } else { Ok(()) }
+    }
+
+    /// Makes the buffer a piece.
+    fn gather(&mut self) {
         if !self.buffer.is_empty() {
+            self.pieces_len += self.buffer.len();
+            self.pieces.push(std::mem::take(&mut self.buffer).into());
+        }
+    }
+
+    pub fn finish(mut self, location: &Location) -> Result<u64, StorageError> {
+        self.gather();
+        if self.pieces_len > 0 {
             self.send(location)?;
         }
         while let Some(part) = self.on_their_way.pop_front() {
@@ -65,7 +96,9 @@ impl Upload {
         {
             arrived(location, oldest)?;
         }
-        let part = PutPayload::from(std::mem::take(&mut self.buffer));
+        self.gather();
+        self.pieces_len = 0;
+        let part: PutPayload = std::mem::take(&mut self.pieces).into_iter().collect();
         if let Some(parts) = &mut self.parts {
             let part = parts.put_part(part);
             self.on_their_way.push_back(start(location)?.spawn(part));

@@ -3,12 +3,9 @@
 //! Promise: a file appears whole, with its size and checksum on record, or not at all.
 //! Invariant: one file is open at a time; names count up from 00001, so that their order is that of the dump.
 
-use std::io::Write;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::storage::sequential::storage_error;
 use crate::storage::{Location, StorageError, Writer};
 
 /// A file that is complete.
@@ -46,23 +43,16 @@ impl Files {
     }
 
     /// Adds bytes to the open file, and opens one if none is.
-    pub fn write(&mut self, bytes: &[u8], triples: u64) -> Result<(), StorageError> {
+    pub fn write(&mut self, bytes: Vec<u8>, triples: u64) -> Result<(), StorageError> {
         if self.open.is_none() {
             let name = self.name();
             let writer = Writer::create(&self.dir.join(&name))?;
             self.open = Some(Open { writer, digest: Sha256::new(), triples: 0 });
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        open.digest.update(bytes);
+        open.digest.update(&bytes);
         open.triples += triples;
-        open.writer.write_all(bytes).map_err(|error| {
-            let location = open.writer.location().clone();
-            storage_error(error).unwrap_or_else(|error| StorageError::Unavailable {
-                location,
-                action: "write",
-                source: error.into(),
-            })
-        })
+        open.writer.give(bytes.into())
     }
 
     /// Publishes the open file, if one is.

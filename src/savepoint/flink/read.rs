@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::compression;
 use crate::savepoint::flink::groups::{self, Found, Group, GroupError};
-use crate::savepoint::flink::header::Header;
+use crate::savepoint::flink::header::{Header, LAST_SEEN};
 use crate::savepoint::flink::java::Broken;
 use crate::savepoint::flink::metadata::{Form, Keyed, Metadata, Operator, Stream};
 use crate::savepoint::flink::{Entries, Unfit};
@@ -194,6 +194,12 @@ impl Opened {
         let start = data.read(0..data.size.min(MAX_HEADER))?;
         let part = Header::parse(&start).and_then(|header| {
             let groups = extents(keyed, max, header.length as u64..data.size)?;
+            // Under another name, Flink restores the revisions and finds none of them.
+            if !groups.is_empty() && !header.states.iter().any(|state| state.name == LAST_SEEN) {
+                let names: Vec<_> = header.states.iter().map(|state| state.name.escape_debug().to_string()).collect();
+                let rule = format!("it has no state {LAST_SEEN}, only {}", names.join(", "));
+                return Err(Broken { at: 0, rule });
+            }
             Ok((header, groups))
         });
         Ok(match part {

@@ -331,7 +331,7 @@ fn events_and_timers() {
     let header = bytes_of(&[
         "00000006 00 00000002",
         string,
-        "00000003 0002",
+        "00000003 0003",
         "=partial-re-ordering-state",
         "00000000 00000001",
         "=KEYED_STATE_TYPE",
@@ -358,6 +358,7 @@ fn events_and_timers() {
         void,
         "00000003",
     ]);
+    let header = [header, bytes_of(&SLOW_HEADER[3..])].concat();
     let info = ["0000018bcfe56800", "01", "=id1", "01", "=www.wikidata.org", "=stream", "00", "=/schema/1.0.0"];
     let basic = ["=Q42", "0000018bcfe56801", "0000018bcfe56802", "0000000000000007"];
     let of = |change: &[&str]| bytes_of(&[&basic, &info[..], change].concat());
@@ -460,6 +461,9 @@ fn other_headers() {
         let found = read(&made_of(&header, &[], false)).err().unwrap_or_default();
         assert!(found.contains(expected), "{expected}: {found}");
     }
+    let block = bytes_of(&["0000 00000007 8208 04513432 00 00000008 000000000012d687 ffff"]);
+    let found = read(&made_of(&part(3, "=lastSeemRev"), &[(520, block)], false)).err().unwrap_or_default();
+    assert!(found.ends_with("it has no state lastSeenRev, only lastSeemRev"), "{found}");
 }
 
 /// Nothing of others is ever deleted, and nothing of ours without being asked.

@@ -321,9 +321,8 @@ fn what_is_no_entity() {
     }
 }
 
-/// Buffered events of every type, and timers.
-#[test]
-fn events_and_timers() {
+/// The header of a job's operator: events, timers, revisions.
+fn header_of_a_job() -> Vec<u8> {
     let list = "=org.apache.flink.api.common.typeutils.base.ListSerializerSnapshot";
     let event = "=org.wikidata.query.rdf.updater.InputEventSerializerSnapshot";
     let timer = "=org.apache.flink.streaming.api.operators.TimerSerializerSnapshot";
@@ -358,7 +357,13 @@ fn events_and_timers() {
         void,
         "00000003",
     ]);
-    let header = [header, bytes_of(&SLOW_HEADER[3..])].concat();
+    [header, bytes_of(&SLOW_HEADER[3..])].concat()
+}
+
+/// Buffered events of every type, and timers.
+#[test]
+fn events_and_timers() {
+    let header = header_of_a_job();
     let info = ["0000018bcfe56800", "01", "=id1", "01", "=www.wikidata.org", "=stream", "00", "=/schema/1.0.0"];
     let basic = ["=Q42", "0000018bcfe56801", "0000018bcfe56802", "0000000000000007"];
     let of = |change: &[&str]| bytes_of(&[&basic, &info[..], change].concat());

@@ -247,7 +247,7 @@ impl From<BootstrapError> for CliError {
 impl From<ImportError> for CliError {
     fn from(error: ImportError) -> Self {
         match error {
-            ImportError::Bootstrap(error) => error.into(),
+            ImportError::Bootstrap(error) => (*error).into(),
             ImportError::Triples(error) => error.into(),
             ImportError::Occupied { is_ours: true, is_finished, .. } => {
                 Self::of(Kind::Usage, &error).hint(if is_finished {

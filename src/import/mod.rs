@@ -109,7 +109,7 @@ pub struct Partition {
 pub enum ImportError {
     /// What `bootstrap` could not do either.
     #[error(transparent)]
-    Bootstrap(#[from] BootstrapError),
+    Bootstrap(Box<BootstrapError>),
     /// Triples could not be written.
     #[error(transparent)]
     Triples(#[from] TriplesError),
@@ -151,6 +151,12 @@ pub enum ImportError {
         /// The last.
         last: Box<bootstrap::gather::Skipped>,
     },
+}
+
+impl std::convert::From<BootstrapError> for ImportError {
+    fn from(error: BootstrapError) -> Self {
+        Self::Bootstrap(Box::new(error))
+    }
 }
 
 impl std::convert::From<StorageError> for ImportError {

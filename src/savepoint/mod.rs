@@ -74,7 +74,7 @@ pub struct Contents {
 #[derive(Debug)]
 pub enum About {
     /// Our own.
-    Native(Manifest),
+    Native(Box<Manifest>),
     /// Flink's, and what else it holds; the state in there is empty.
     Flink(Box<flink::Opened>, Box<flink::Entries>),
 }
@@ -289,7 +289,7 @@ pub fn read(dir: &Location) -> Result<Contents, SavepointError> {
     match Format::of(dir)? {
         Format::Native => {
             let (manifest, state) = native::read(dir)?;
-            Ok(Contents { state, about: About::Native(manifest) })
+            Ok(Contents { state, about: About::Native(Box::new(manifest)) })
         }
         Format::Flink => {
             let opened = flink::Opened::open(dir)?;
@@ -312,7 +312,7 @@ pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
         Format::Native => {
             let native::Verified { manifest, problems } = native::verify(dir)?;
             let problems = problems.iter().map(Problem::to_string).collect();
-            Ok(Verified { counts: manifest.counts, about: About::Native(manifest), problems })
+            Ok(Verified { counts: manifest.counts, about: About::Native(Box::new(manifest)), problems })
         }
         Format::Flink => {
             let opened = flink::Opened::open(dir)?;

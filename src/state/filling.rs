@@ -1,7 +1,7 @@
 //! A state filled from many sides: entries in any order, dealt out by region, raised together on all cores.
 //!
 //! Promise: the table that [`StateTable::raise_all`] of all entries would make.
-//! Invariant: besides the table, about [`PENDING`] entries of 16 bytes are held.
+//! Invariant: besides the table, about `PENDING` entries of 16 bytes are held.
 
 use rayon::prelude::*;
 

@@ -28,10 +28,13 @@ fn written_for_flink_and_looked_into() {
     golden("golden/flink.txt", &text);
 }
 
+/// What happens to a savepoint.
+type Damage = fn(&TestEnv);
+
 /// What is wrong is named, with its file and byte.
 #[test]
 fn damage_is_named() {
-    let table: [(fn(&TestEnv), &[&str]); 5] = [
+    let table: [(Damage, &[&str]); 5] = [
         (
             |env| change(env, "part-00000", |bytes| bytes.truncate(400)),
             &["problem     part-00000 has 400 bytes instead of"],

@@ -173,7 +173,7 @@ proptest! {
     /// Whatever is changed or cut off: an error, or at most one entity is at another revision, or is another entity.
     #[test]
     fn damage_is_found_or_small(state in state(), file in 0..3_u16, at in any::<prop::sample::Index>(), bit in 0..8_u32, cut in any::<bool>()) {
-        prop_assume!(state.len() > 0);
+        prop_assume!(!state.is_empty());
         let dir = written(&state, 2);
         let name = if file == 2 { "_metadata".to_owned() } else { format!("part-{file:05}") };
         let location = dir.join(&name);

@@ -104,9 +104,14 @@ impl CliError {
 }
 
 /// Without control characters but line feeds and tabs: what a damaged file holds must not steer a terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// As [`printable`], and in one line.
+pub fn in_a_line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], "\u{fffd}")
 }
 
 /// The message and those of all causes.

@@ -137,7 +137,7 @@ impl Output {
             let json = serde_json::to_string_pretty(json).map_err(|error| CliError::bug(&error))?;
             runtime::print(&format!("{json}\n"))
         } else {
-            runtime::print(&text.to_string())
+            runtime::print(&error::printable(&text.to_string()))
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Which savepoints and checkpoints there are, and which one to restore from.
 //!
-//! Promise: every directory below a place that is one, or was to become one, is told, with what is wrong with it.
+//! Promise: every directory below a place that is one, or was to become one, is told, with what is wrong with it; so is what
+//! could not be looked into. One that goes away meanwhile, as checkpoints do, or that cannot be read, is no reason to stop.
 //! Invariant: reads only `_metadata` and sizes.
 //! Not here: whether the bytes of the state are sound (see `verify`).
 
 use std::collections::BTreeMap;
 
-use crate::savepoint::flink::{Form, Opened};
+use crate::savepoint::flink::{Form, Keyed, Opened};
 use crate::savepoint::{Format, METADATA, Problem, SavepointError, native, with_causes};
-use crate::storage::{self, Entry, Location};
+use crate::storage::{self, Entry, Location, Walk};
 use crate::wikibase::timestamp::Timestamp;
 
 /// A savepoint or checkpoint, complete or not.
@@ -24,6 +25,15 @@ pub struct Listed {
     pub bytes: u64,
     /// What is wrong; nothing if it is complete.
     pub problems: Vec<String>,
+}
+
+/// What is below a directory.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// All savepoints and checkpoints, the oldest first.
+    pub found: Vec<Listed>,
+    /// What could not be looked into, and why.
+    pub unseen: Vec<String>,
 }
 
 /// What a directory holds.
@@ -51,10 +61,11 @@ impl Listed {
     }
 }
 
-/// All that is below `root`, the oldest first.
-pub fn list(root: &Location) -> Result<Vec<Listed>, SavepointError> {
+/// All that is below `root`. Errors: `Storage`, where `root` itself cannot be looked into.
+pub fn list(root: &Location) -> Result<Listing, SavepointError> {
     let mut dirs: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for entry in storage::list(root)? {
+    let Walk { entries, unseen } = storage::walk(root)?;
+    for entry in entries {
         let name = entry.location.relative_to(root).unwrap_or_default();
         dirs.entry(savepoint_of(&name).to_owned()).or_default().push(entry);
     }
@@ -63,7 +74,7 @@ pub fn list(root: &Location) -> Result<Vec<Listed>, SavepointError> {
         let dir = if name.is_empty() { root.clone() } else { root.join(&name) };
         let metadata = files.iter().find(|file| file.location.file_name() == METADATA);
         if let Some(metadata) = metadata {
-            let (kind, bytes, problems) = look(&dir)?;
+            let (kind, bytes, problems) = look(&dir);
             listed.push(Listed { dir, kind, written: metadata.modified, bytes, problems });
         } else if is_one(&name) {
             let written = files.iter().filter_map(|file| file.modified).max();
@@ -73,12 +84,12 @@ pub fn list(root: &Location) -> Result<Vec<Listed>, SavepointError> {
         }
     }
     listed.sort_by_key(|found| (found.written, found.number()));
-    Ok(listed)
+    Ok(Listing { found: listed, unseen: unseen.iter().map(|error| with_causes(error)).collect() })
 }
 
-/// The newest that is complete, among those of [`list`].
+/// The newest that is complete and of an updater, among those of [`list`].
 pub fn newest(listed: &[Listed]) -> Option<&Listed> {
-    listed.iter().rfind(|found| found.is_complete())
+    listed.iter().rfind(|found| found.is_complete() && !matches!(found.kind, Kind::Flink { form: None, .. }))
 }
 
 impl Listed {
@@ -92,34 +103,39 @@ impl Listed {
 
 /// The directory of the savepoint that a file belongs to: its own, or the one around our `state`.
 fn savepoint_of(file: &str) -> &str {
-    let dir = file.rsplit_once('/').map_or("", |(dir, _)| dir);
-    dir.strip_suffix("state").map_or(dir, |around| around.trim_end_matches('/'))
+    let (dir, name) = file.rsplit_once('/').unwrap_or(("", file));
+    match dir.rsplit_once('/').unwrap_or(("", dir)) {
+        (around, "state") if name != METADATA => around,
+        _ => dir,
+    }
 }
 
 /// Whether a directory has a name that Flink gives to what becomes a checkpoint or a savepoint.
 fn is_one(dir: &str) -> bool {
     let name = dir.rsplit('/').next().unwrap_or_default();
     name.starts_with("savepoint-")
-        || name.strip_prefix("chk-").is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        || name
+            .strip_prefix("chk-")
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn look(dir: &Location) -> Result<(Kind, u64, Vec<String>), SavepointError> {
-    let looked = match Format::of(dir)? {
+fn look(dir: &Location) -> (Kind, u64, Vec<String>) {
+    let looked = Format::of(dir).and_then(|format| match format {
         Format::Native => native::inspect(dir).and_then(|manifest| {
             let bytes = manifest.files.iter().map(|file| file.size).sum();
             Ok((Kind::Native, bytes, native::missing(dir, &manifest)?))
         }),
         Format::Flink => Opened::open(dir).and_then(|opened| {
             let metadata = &opened.metadata;
-            let keyed = metadata.decide().and_then(|operator| operator.keyed.first());
-            let form = keyed.map(|keyed| keyed.form);
+            // Without an entity there are no bytes, whatever the form.
+            let form_of = |keyed: &[Keyed]| keyed.first().map_or(Form::Canonical, |keyed| keyed.form);
+            let form = metadata.decide().map(|operator| form_of(&operator.keyed));
             let kind = Kind::Flink { checkpoint: metadata.checkpoint, origin: metadata.origin(), form };
             Ok((kind, opened.size().0, opened.missing()?))
         }),
-    };
+    });
     match looked {
-        Ok((kind, bytes, problems)) => Ok((kind, bytes, problems.iter().map(Problem::to_string).collect())),
-        Err(error @ SavepointError::Storage(_)) => Err(error),
-        Err(error) => Ok((Kind::Unknown, 0, vec![with_causes(&error)])),
+        Ok((kind, bytes, problems)) => (kind, bytes, problems.iter().map(Problem::to_string).collect()),
+        Err(error) => (Kind::Unknown, 0, vec![with_causes(&error)]),
     }
 }

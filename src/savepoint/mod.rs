@@ -139,6 +139,12 @@ pub enum Problem {
         /// The rule.
         rule: String,
     },
+    /// Keys stand in the state more than once.
+    #[error("{count} of its entries repeat a key")]
+    Repeated {
+        /// How many entries.
+        count: u64,
+    },
     /// A file's rows do not follow on the rows of the file before.
     #[error("{path} does not follow on the file before it")]
     Order {
@@ -320,9 +326,12 @@ pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
             let mut found = opened.missing()?;
             // What is missing was found twice.
             found.extend(problems.into_iter().filter(|problem| matches!(problem, Problem::Broken { .. })));
-            let odd =
-                |odd: &flink::Odd| format!("{} is no entity, or {} no revision", odd.key.escape_debug(), odd.value);
-            let problems = found.iter().map(Problem::to_string).chain(entries.odd_entries.iter().map(odd)).collect();
+            let mut problems: Vec<_> = found.iter().map(Problem::to_string).collect();
+            problems.extend(entries.odd_entries.iter().map(flink::Odd::to_string));
+            let untold = entries.odd - entries.odd_entries.len() as u64;
+            if untold > 0 {
+                problems.push(format!("{untold} more keys or values are no revision of an entity"));
+            }
             let counts = EntityKind::ALL.map(|kind| entries.state.count(kind));
             Ok(Verified { counts, about: About::Flink(Box::new(opened), Box::new(entries)), problems })
         }

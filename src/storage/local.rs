@@ -4,14 +4,18 @@
 //! Invariant: a name is taken literally, never percent-decoded, unless it stands in a `file://` URL.
 //! Not here: reading and writing.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path as FilePath, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use url::Url;
 
 use crate::storage::StorageError;
+use crate::wikibase::timestamp::Timestamp;
 
 /// The store's path of a path as typed.
 pub fn path_of_text(text: &str) -> Result<Path, StorageError> {
@@ -54,6 +58,66 @@ pub fn delete_unpublished(dir: &FilePath, ours: fn(&str) -> bool) -> io::Result<
         }
     }
     Ok(())
+}
+
+/// What [`walk`] saw.
+#[derive(Default)]
+pub struct Walked {
+    pub files: Vec<Found>,
+    /// Directories that could not be read.
+    pub unseen: Vec<(String, io::Error)>,
+}
+
+/// A file, by its name below where the walk began.
+pub struct Found {
+    pub name: String,
+    pub size: u64,
+    pub modified: Option<Timestamp>,
+}
+
+/// Every file below `root`, links followed, but each directory once. Errors: where `root` itself cannot be read.
+pub fn walk(root: &FilePath) -> io::Result<Walked> {
+    let mut walked = Walked::default();
+    let mut seen = BTreeSet::new();
+    // Directories behind links come last: what can be reached without them is known by its own name.
+    let mut dirs = vec![String::new()];
+    let mut linked = VecDeque::new();
+    while let Some(dir) = dirs.pop().or_else(|| linked.pop_front()) {
+        let path = root.join(&dir);
+        let inside = path.metadata().and_then(|found| {
+            let first = seen.insert((found.dev(), found.ino()));
+            if first { std::fs::read_dir(&path)?.collect::<io::Result<Vec<_>>>() } else { Ok(Vec::new()) }
+        });
+        let inside = match inside {
+            Ok(inside) => inside,
+            Err(error) if dir.is_empty() => return Err(error),
+            // It went away meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                walked.unseen.push((dir, error));
+                continue;
+            }
+        };
+        for entry in inside {
+            // A name that is no text is none that Flink or headwater gives.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let name = if dir.is_empty() { name } else { format!("{dir}/{name}") };
+            // Links that lead nowhere, and what went away meanwhile, are left out.
+            let Ok(found) = entry.path().metadata() else { continue };
+            if found.is_file() {
+                let since = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+                let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+                walked.files.push(Found { name, size: found.len(), modified: millis.and_then(Timestamp::from_millis) });
+            } else if found.is_dir() {
+                if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+                    linked.push_back(name);
+                } else {
+                    dirs.push(name);
+                }
+            }
+        }
+    }
+    Ok(walked)
 }
 
 /// Deletes a directory, unless something is in it or it is not there.

@@ -366,6 +366,32 @@ pub fn list(dir: &Location) -> Result<Vec<Entry>, StorageError> {
     Ok(found.into_iter().map(entry).collect())
 }
 
+/// What is below a directory, as far as it can be seen.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// Every file, sorted by name.
+    pub entries: Vec<Entry>,
+    /// Why the rest was not seen.
+    pub unseen: Vec<StorageError>,
+}
+
+/// As [`list`], but goes on where a directory cannot be read, and into each directory once, however many links lead to it: by
+/// a way without links, if there is one. Errors: as of [`list`], for `dir` itself.
+pub fn walk(dir: &Location) -> Result<Walk, StorageError> {
+    let Some(path) = dir.local() else { return Ok(Walk { entries: list(dir)?, unseen: Vec::new() }) };
+    let found = match local::walk(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Walk::default()),
+        found => found.map_err(|error| failed_io(dir, "list", error))?,
+    };
+    let mut walk = Walk::default();
+    for local::Found { name, size, modified } in found.files {
+        walk.entries.push(Entry { location: dir.join(&name), size, modified });
+    }
+    walk.entries.sort_by(|a, b| a.location.path.cmp(&b.location.path));
+    walk.unseen = found.unseen.into_iter().map(|(name, error)| failed_io(&dir.join(&name), "list", error)).collect();
+    Ok(walk)
+}
+
 /// The files a user means by `text`: one file, all files right inside a directory, or all that match `*` and `?` in the
 /// last part of the path. Sorted by name; names that begin with `_` or `.` (markers, checksums) only if asked for.
 ///

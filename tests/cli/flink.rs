@@ -135,6 +135,134 @@ fn the_one_to_restore_from() {
     env.run("savepoint list $DIR/job/chk-4").expect(1, &["part-00001 is missing", "no complete savepoint", "hint: "]);
 }
 
+/// Where `_metadata` says that the state is, put elsewhere.
+fn elsewhere(bytes: &mut Vec<u8>, name: &str, path: &str) {
+    let old = [b"\x06\x00\x0a", name.as_bytes()].concat();
+    let at = bytes.windows(old.len()).position(|window| window == old).expect("it is named");
+    let size = bytes[at + old.len()..][..8].to_vec();
+    let new = [&[2][..], &size, &(path.len() as u16).to_be_bytes(), path.as_bytes()].concat();
+    bytes.splice(at..at + old.len() + 8, new);
+}
+
+/// A file that cannot be had is a problem of its savepoint, in every form of that.
+#[test]
+fn files_that_cannot_be_had() {
+    let table: [(Damage, &str); 4] = [
+        (
+            |env| {
+                fs::remove_file(env.path("sp/flink/part-00000")).expect("it was written");
+                fs::create_dir(env.path("sp/flink/part-00000")).expect("the room can be written");
+            },
+            "part-00000 cannot be read: $DIR/sp/flink/part-00000 is not a regular file",
+        ),
+        (
+            |env| change(env, "_metadata", |bytes| elsewhere(bytes, "part-00000", "s3://bucket/x")),
+            "s3://bucket/x cannot be read: locations of the scheme `s3` are not supported",
+        ),
+        (
+            |env| change(env, "_metadata", |bytes| elsewhere(bytes, "part-00000", "x/y")),
+            "x/y cannot be read: `x/y` is no location: it is not absolute",
+        ),
+        (
+            |env| change(env, "_metadata", |bytes| elsewhere(bytes, "part-00000", "file:/a\x1b[2J\nverified  ")),
+            "a control character is in its name",
+        ),
+    ];
+    for (damage, said) in table {
+        let env = TestEnv::new();
+        env.run(MAKE).expect(0, &[]);
+        damage(&env);
+        let verified = env.run("savepoint verify $DIR/sp/flink").expect(1, &[said]);
+        assert!(!verified.stdout.contains(['\x1b']) && !verified.stdout.contains("\nverified"), "{verified}");
+        env.run("savepoint inspect $DIR/sp/flink").expect(1, &["hint: "]);
+        let listed = env.run("savepoint list $DIR/sp").expect(0, &[said, "restore     $DIR/sp/native"]);
+        assert!(!listed.stdout.contains('\x1b'), "{listed}");
+    }
+}
+
+/// Directories as people have them: none of them hides the others.
+#[test]
+fn odd_trees() {
+    let env = TestEnv::new();
+    env.run(MAKE).expect(0, &[]);
+    let link = |from: &str, to: &str| std::os::unix::fs::symlink(from, env.path(to)).expect("the room can be written");
+    for dir in ["tree/wdqs-state", "tree/state", "tree/chk-", "tree/gone"] {
+        fs::create_dir_all(env.path(dir)).expect("the room can be written");
+    }
+    for (dir, from) in [("wdqs-state", "flink"), ("state", "flink"), ("gone", "flink")] {
+        for file in ["_metadata", "part-00000", "part-00001"] {
+            let from = env.path("sp").join(from).join(file);
+            fs::copy(from, env.path("tree").join(dir).join(file)).expect("the room can be written");
+        }
+    }
+    env.write("tree/chk-/x", "");
+    // Another job's, and the newest of all.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let mut other = fs::read(env.path("tree/gone/_metadata")).expect("it was copied");
+    other[0x18] ^= 1;
+    fs::write(env.path("tree/gone/_metadata"), other).expect("the room can be written");
+    link(".", "tree/loop");
+    link("nowhere", "tree/nowhere");
+    link("itself", "tree/itself");
+    link("wdqs-state", "tree/a-latest");
+    let listing = env.run("savepoint list $DIR/tree --json").expect(0, &[]).json();
+    let found = listing["found"].as_array().expect("a list").iter();
+    let mut found: Vec<_> = found.map(|line| line["location"].as_str().unwrap_or_default().to_owned()).collect();
+    found.sort();
+    assert_eq!(found, ["$DIR/tree/gone", "$DIR/tree/state", "$DIR/tree/wdqs-state"]);
+    assert_ne!(listing["restore_from"], "$DIR/tree/gone");
+    env.run("savepoint list $DIR/tree/gone").expect(1, &["another job's", "of an updater below"]);
+    env.run("savepoint list $DIR/tree/state/_metadata").expect(0, &["restore     $DIR/tree/state"]);
+    env.write("file", "");
+    env.run("savepoint list $DIR/file").expect(2, &["no directory"]);
+}
+
+/// As many state files as there can be, and few that may be open at once.
+#[test]
+fn many_files() {
+    let env = TestEnv::new();
+    let rows: String = (1..5000).map(|number| format!("Q{number},{number}\n")).collect();
+    env.write("map.csv", &rows);
+    let make = "bootstrap --revision-map $DIR/map.csv --savepoint-dir $DIR/sp --savepoint-format flink";
+    env.run(&format!("{make} --parallelism 1024")).expect(0, &[]);
+    let verify = env.command("savepoint verify $DIR/sp");
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(verify.get_program()).args(verify.get_args());
+    let output = limited.output().expect("there is a shell");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What may be written where.
+#[test]
+fn over_what_is_there() {
+    let env = TestEnv::new();
+    env.run(MAKE).expect(0, &[]);
+    let native = "savepoint convert $DIR/sp/flink --to native --savepoint-dir $DIR/x";
+    let flink = "savepoint convert $DIR/sp/native --to flink --savepoint-dir $DIR/x";
+    env.run(native).expect(0, &[]);
+    // One format over the other: asked for only, and nothing of the old one is left.
+    env.run(flink).expect(2, &["$DIR/x already holds a savepoint", "--overwrite"]);
+    env.run(&format!("{flink} --overwrite")).expect(0, &[]);
+    env.run("savepoint verify $DIR/x").expect(0, &["Flink's, 8 files"]);
+    assert!(!env.exists("x/state/Q-00000.parquet"));
+    env.run(&format!("{native} --overwrite")).expect(0, &[]);
+    env.run("savepoint verify $DIR/x").expect(0, &["every byte is as it was written"]);
+    assert!(!env.exists("x/part-00000"));
+    // A `_metadata` that no file can replace.
+    fs::create_dir_all(env.path("odd/_metadata")).expect("the room can be written");
+    let into =
+        |dir: &str| format!("savepoint convert $DIR/sp/native --to flink --overwrite --savepoint-dir $DIR/{dir}");
+    env.run(&into("odd")).expect(2, &["$DIR/odd/_metadata is not a regular file"]);
+    assert!(!env.exists("odd/part-00000"));
+    env.write("file", "");
+    env.run(&into("file")).expect(2, &["$DIR/file is no directory", "choose another place"]);
+    // Nothing is written into what is read.
+    for command in ["diff $DIR/sp/flink $DIR/x --output $DIR/x/state/d.csv", "export $DIR/x --output $DIR/x/map.csv"] {
+        env.run(&format!("savepoint {command}")).expect(2, &["are in one place", "hint: "]);
+    }
+    env.run("savepoint verify $DIR/x").expect(0, &[]);
+}
+
 /// Savepoints that real Flink took: the revisions that are in them, byte for byte what it wrote; where they are absent the test
 /// says so aloud.
 #[test]

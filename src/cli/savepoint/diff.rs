@@ -9,7 +9,7 @@ use crate::bootstrap::report::grouped;
 use crate::cli::Output;
 use crate::cli::error::CliError;
 use crate::cli::input::Existing;
-use crate::cli::savepoint::dir;
+use crate::cli::savepoint::{dir, outside};
 use crate::columns::{BATCH_ROWS, Column, ColumnsError, Encoder, Field, Type};
 use crate::savepoint::diff::{Difference, Row, rows};
 use crate::savepoint::{self, OnExisting};
@@ -61,6 +61,10 @@ enum Form {
 pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
     let (a, b) = (dir(&args.a)?, dir(&args.b)?);
     let target = args.output.as_deref().map(|file| target(file, args.existing.policy())).transpose()?;
+    if let Some((target, _)) = &target {
+        outside(target, &a)?;
+        outside(target, &b)?;
+    }
     let of = |dir: &Location| Ok::<_, CliError>(savepoint::read(dir)?.whole(dir)?.state);
     let (state_a, state_b) = (of(&a)?, of(&b)?);
     let mut diff = Diff {

@@ -10,7 +10,7 @@ use crate::cli::Output;
 use crate::cli::error::CliError;
 use crate::cli::input::Existing;
 use crate::cli::revision_map::{DeletedArg, MapOutput};
-use crate::cli::savepoint::dir;
+use crate::cli::savepoint::{dir, outside};
 use crate::env::Env;
 use crate::revision_map::{self, Written};
 use crate::savepoint;
@@ -39,6 +39,7 @@ pub struct Args {
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let dir = dir(&args.dir)?;
     let (target, options) = args.map_output.target(&args.output, args.existing.policy())?;
+    outside(&target, &dir)?;
     let options = revision_map::WriteOptions { deleted: args.deleted.policy(), ..options };
     revision_map::check_target(&target, &options)?;
     let contents = savepoint::read(&dir)?.whole(&dir)?;

@@ -7,15 +7,15 @@ use serde::Serialize;
 use crate::bootstrap::report::size;
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
+use crate::cli::savepoint::dir;
 use crate::savepoint::flink::Form;
 use crate::savepoint::list::{self, Listed};
-use crate::storage::Location;
 
 /// Find the savepoints and checkpoints below a directory, and say which one to restore from
 ///
 /// Finds headwater's own, and Flink's savepoints and checkpoints (chk-N), such as those below a job's directory. One is
-/// complete if its _metadata is valid and every file that it names is there; the newest of these is the one to restore from.
-/// Ends with exit code 1 if none is complete.
+/// complete if its _metadata is valid and every file that it names is there; the newest of these is the one to restore from,
+/// unless it is of another job. Ends with exit code 1 if there is none.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -27,16 +27,20 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
-    let dir = Location::parse(&args.dir)?;
-    let found = list::list(&dir)?;
+    let dir = dir(&args.dir)?;
+    let list::Listing { found, unseen } = list::list(&dir)?;
     let newest = list::newest(&found).map(|newest| newest.dir.to_string());
     let complete = newest.is_some();
-    let listing = Listing { restore_from: newest, found: found.iter().map(Line::of).collect() };
+    let listing = Listing { restore_from: newest, found: found.iter().map(Line::of).collect(), unseen };
     output.result(&listing, &listing)?;
     if complete {
         return Ok(());
     }
-    let message = if found.is_empty() { "no savepoint or checkpoint" } else { "no complete savepoint or checkpoint" };
+    let message = if found.is_empty() {
+        "no savepoint or checkpoint"
+    } else {
+        "no complete savepoint or checkpoint of an updater"
+    };
     Err(CliError::new(Kind::Data, format!("{message} below {dir}")).hint(
         "a job keeps its checkpoints below the directory of `execution.checkpointing.dir`, in one named by its id",
     ))
@@ -46,6 +50,8 @@ pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
 struct Listing {
     restore_from: Option<String>,
     found: Vec<Line>,
+    /// What could not be looked into.
+    unseen: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -101,6 +107,7 @@ impl fmt::Display for Listing {
                 writeln!(f, "            … and {} more (see --json)", line.problems.len() - 3)?;
             }
         }
+        self.unseen.iter().try_for_each(|unseen| writeln!(f, "not seen    {unseen}"))?;
         match &self.restore_from {
             Some(newest) => writeln!(f, "restore     {newest}"),
             None => Ok(()),

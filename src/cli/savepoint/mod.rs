@@ -52,6 +52,15 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     }
 }
 
+/// Refuses to write into the savepoint in `dir`, which is read.
+fn outside(target: &Location, dir: &Location) -> Result<(), CliError> {
+    if target.overlaps(dir) {
+        let message = format!("{target} and the savepoint {dir} are in one place: it would no longer be as it was");
+        return Err(CliError::usage(message).hint("choose another place"));
+    }
+    Ok(())
+}
+
 /// The directory that `text` means: its `_metadata` means the same, as in Flink.
 fn dir(text: &str) -> Result<Location, CliError> {
     let dir = text.strip_suffix("_metadata").filter(|dir| dir.is_empty() || dir.ends_with('/'));

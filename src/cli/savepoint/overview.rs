@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::bootstrap::report::{counted, grouped, size};
 use crate::cli::Output;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::{CliError, Kind, in_a_line};
 use crate::cli::savepoint::dir;
 use crate::event::InputEvent;
 use crate::savepoint::flink::{Entries, Opened, OperatorId};
@@ -81,9 +81,9 @@ pub fn verify(args: &VerifyArgs, output: &Output) -> Result<(), CliError> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Overview {
+enum Overview<'a> {
     Native(NativeOverview),
-    Flink(FlinkOverview),
+    Flink(FlinkOverview<'a>),
 }
 
 /// Of our own savepoint.
@@ -108,7 +108,7 @@ struct NativeOverview {
 
 /// Of Flink's.
 #[derive(Serialize)]
-struct FlinkOverview {
+struct FlinkOverview<'a> {
     location: String,
     format: &'static str,
     metadata_version: i32,
@@ -118,7 +118,7 @@ struct FlinkOverview {
     files: u64,
     bytes: u64,
     #[serde(flatten)]
-    content: Option<Content>,
+    content: Option<Content<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<Vec<String>>,
 }
@@ -133,27 +133,27 @@ struct OperatorOverview {
 
 /// What the updater's operator holds.
 #[derive(Serialize)]
-struct Content {
+struct Content<'a> {
     compressed: bool,
     kinds: Vec<KindOverview>,
-    states: BTreeMap<String, u64>,
-    unread: BTreeMap<String, u64>,
-    buffered: Vec<Buffered>,
-    timers: Vec<TimerOverview>,
+    states: &'a BTreeMap<String, u64>,
+    unread: &'a BTreeMap<String, u64>,
+    buffered: Vec<Buffered<'a>>,
+    timers: Vec<TimerOverview<'a>>,
     not_entities: u64,
 }
 
 #[derive(Serialize)]
-struct Buffered {
-    key: String,
-    events: Vec<InputEvent>,
+struct Buffered<'a> {
+    key: &'a str,
+    events: &'a [InputEvent],
 }
 
 #[derive(Serialize)]
-struct TimerOverview {
-    key: String,
+struct TimerOverview<'a> {
+    key: &'a str,
     at: String,
-    state: String,
+    state: &'a str,
 }
 
 #[derive(Serialize)]
@@ -174,8 +174,8 @@ impl KindOverview {
     }
 }
 
-impl Overview {
-    fn of(dir: &Location, about: &About, counts: [KindCount; 4]) -> Self {
+impl<'a> Overview<'a> {
+    fn of(dir: &Location, about: &'a About, counts: [KindCount; 4]) -> Self {
         match about {
             About::Native(manifest) => Self::Native(NativeOverview::of(dir, manifest)),
             About::Flink(opened, entries) => Self::Flink(FlinkOverview::of(dir, opened, Some((entries, counts)))),
@@ -213,8 +213,8 @@ impl NativeOverview {
     }
 }
 
-impl FlinkOverview {
-    fn of(dir: &Location, opened: &Opened, content: Option<(&Entries, [KindCount; 4])>) -> Self {
+impl<'a> FlinkOverview<'a> {
+    fn of(dir: &Location, opened: &Opened, content: Option<(&'a Entries, [KindCount; 4])>) -> Self {
         let operator = |operator: &savepoint::flink::Operator| OperatorOverview {
             id: operator.id.to_string(),
             uid: operator
@@ -240,20 +240,19 @@ impl FlinkOverview {
     }
 }
 
-impl Content {
-    fn of(entries: &Entries, counts: [KindCount; 4]) -> Self {
-        let buffered =
-            |(key, events): &(String, Vec<InputEvent>)| Buffered { key: key.clone(), events: events.clone() };
-        let timer = |timer: &savepoint::flink::Timer| TimerOverview {
-            key: timer.key.clone(),
+impl<'a> Content<'a> {
+    fn of(entries: &'a Entries, counts: [KindCount; 4]) -> Self {
+        let buffered = |(key, events): &'a (String, Vec<InputEvent>)| Buffered { key, events };
+        let timer = |timer: &'a savepoint::flink::Timer| TimerOverview {
+            key: &timer.key,
             at: moment(timer.at),
-            state: timer.state.clone(),
+            state: &timer.state,
         };
         Self {
             compressed: entries.compressed,
             kinds: KindOverview::all(counts),
-            states: entries.counts.clone(),
-            unread: entries.unread.clone(),
+            states: &entries.counts,
+            unread: &entries.unread,
             buffered: entries.events.iter().map(buffered).collect(),
             timers: entries.timers.iter().map(timer).collect(),
             not_entities: entries.odd,
@@ -266,7 +265,7 @@ fn moment(millis: i64) -> String {
     Timestamp::from_millis(millis).map_or_else(|| millis.to_string(), |moment| moment.to_string())
 }
 
-impl fmt::Display for Overview {
+impl fmt::Display for Overview<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Native(overview) => overview.fmt(f),
@@ -292,7 +291,7 @@ impl fmt::Display for NativeOverview {
     }
 }
 
-impl fmt::Display for FlinkOverview {
+impl fmt::Display for FlinkOverview<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (files, bytes) = (counted(self.files, "file"), size(self.bytes));
         writeln!(f, "savepoint   {}: Flink's, {files}, {bytes}", self.location)?;
@@ -303,7 +302,7 @@ impl fmt::Display for FlinkOverview {
             self.checkpoint, self.metadata_version
         )?;
         for OperatorOverview { id, uid, parallelism, max_parallelism } in &self.operators {
-            let uid = uid.as_deref().unwrap_or("another");
+            let uid = in_a_line(uid.as_deref().unwrap_or("another"));
             writeln!(f, "operator    {id} ({uid}): parallelism {parallelism} of {max_parallelism}")?;
         }
         if let Some(content) = &self.content {
@@ -313,25 +312,31 @@ impl fmt::Display for FlinkOverview {
     }
 }
 
-impl fmt::Display for Content {
+impl fmt::Display for Content<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (state, count) in &self.states {
-            writeln!(f, "state       {state}: {}", counted(*count, "entry").replace("entrys", "entries"))?;
+        for (state, count) in self.states {
+            writeln!(f, "state       {}: {}", in_a_line(state), counted(*count, "entry").replace("entrys", "entries"))?;
         }
         write_kinds(f, &self.kinds)?;
         if self.not_entities > 0 {
             writeln!(f, "not usable  {} keys or values are no revision of an entity", grouped(self.not_entities))?;
         }
-        for (state, count) in &self.unread {
-            writeln!(f, "not decoded {} of {state}: elements of another type than upstream's", grouped(*count))?;
+        for (state, count) in self.unread {
+            writeln!(
+                f,
+                "not decoded {} of {}: elements of another type than upstream's",
+                grouped(*count),
+                in_a_line(state)
+            )?;
         }
         let events: usize = self.buffered.iter().map(|buffered| buffered.events.len()).sum();
         match events {
             0 => writeln!(f, "buffered    no events")?,
             _ => writeln!(f, "buffered    {} of {}", counted(events as u64, "event"), entities(self.buffered.len()))?,
         }
-        let each = self.buffered.iter().flat_map(|buffered| &buffered.events);
+        let each = self.buffered.iter().flat_map(|buffered| buffered.events);
         for InputEvent { item, event_time, revision, change, .. } in each.take(SHOWN) {
+            let item = in_a_line(item);
             writeln!(f, "            {item}: {} at revision {revision}, {}", change.name(), moment(*event_time))?;
         }
         if events > SHOWN {
@@ -363,6 +368,6 @@ fn write_problems(f: &mut fmt::Formatter<'_>, problems: Option<&[String]>, sound
     match problems {
         None => Ok(()),
         Some([]) => writeln!(f, "verified    {sound}"),
-        Some(problems) => problems.iter().try_for_each(|problem| writeln!(f, "problem     {problem}")),
+        Some(problems) => problems.iter().try_for_each(|problem| writeln!(f, "problem     {}", in_a_line(problem))),
     }
 }

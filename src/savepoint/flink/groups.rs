@@ -5,6 +5,7 @@
 //! group it stands in: Flink restores one that does not, and never finds it.
 //! Invariant: a buffer of [`WINDOW`] bytes, or of the largest entry; a length in the bytes takes no memory of its own.
 
+use std::fmt;
 use std::io::{ErrorKind, Read};
 
 use crate::event::InputEvent;
@@ -26,6 +27,8 @@ const MAX_ENTRY: usize = 64 << 20;
 const END: i16 = -1;
 /// In the first byte of a key: it is the last one of its state.
 const LAST: u8 = 0x80;
+/// The most characters of a key that are told.
+const MOST_TOLD: usize = 60;
 /// How many entries that are no revision of an entity are told one by one.
 pub const MOST_ODD: usize = 1000;
 
@@ -60,10 +63,20 @@ pub struct Timer {
 /// An entry of the state of revisions that is no revision of an entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Odd {
-    /// Its key.
+    /// Its key, or the beginning of a very long one.
     pub key: String,
     /// Its value.
     pub value: i64,
+}
+
+impl fmt::Display for Odd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, value) = (self.key.escape_debug(), self.value);
+        match EntityId::parse(self.key.as_bytes()) {
+            Ok(_) => write!(f, "the value of `{key}`, {value}, is no revision"),
+            Err(_) => write!(f, "the key `{key}`, with the value {value}, is no entity"),
+        }
+    }
 }
 
 /// Why a key group could not be read.
@@ -180,7 +193,7 @@ fn last_seen(key: &[u8], value: i64, group: Group, at: u64, found: &mut Found) -
     let key = keyed(&mut Input::new(key, at), group)?;
     found.odd += 1;
     if found.odd_entries.len() < MOST_ODD {
-        found.odd_entries.push(Odd { key, value });
+        found.odd_entries.push(Odd { key: shortened(key), value });
     }
     Ok(())
 }
@@ -201,9 +214,17 @@ fn keyed(input: &mut Input<'_>, group: Group) -> Parsed<String> {
     if belongs == group.number {
         return Ok(key);
     }
-    let key = key.escape_debug().to_string();
+    let key = shortened(key).escape_debug().to_string();
     Err(input
         .broken(format!("{key} belongs to key group {belongs} and stands in {}: never found by a job", group.number)))
+}
+
+/// The beginning of a key: a damaged one can have millions of characters.
+fn shortened(key: String) -> String {
+    match key.char_indices().nth(MOST_TOLD) {
+        Some((end, _)) => format!("{}…", &key[..end]),
+        None => key,
+    }
 }
 
 /// Bytes that come in windows.

@@ -6,10 +6,12 @@
 //! Invariant: pure; every count is checked against the bytes that follow.
 //! Not here: the state itself (see `groups`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
 use crate::savepoint::flink::java::{Broken, Input, Parsed, put_i32, put_i64, put_utf};
+use crate::savepoint::flink::part;
 
 /// What the file begins with.
 pub const MAGIC: [u8; 4] = [0x49, 0x60, 0x67, 0x2d];
@@ -21,6 +23,10 @@ const VERSIONS: std::ops::RangeInclusive<i32> = 3..=6;
 const NAMED: i32 = 5;
 /// The most key groups there can be: Flink's `UPPER_BOUND_MAX_PARALLELISM`.
 const MOST_KEY_GROUPS: usize = 1 << 15;
+/// How a stream of a Java object begins: with a null, or with an object.
+const JAVA: [&[u8]; 2] = [&NO_PROPERTIES, &[0xac, 0xed, 0x00, 0x05, 0x73]];
+/// From this version on there are properties.
+const WITH_PROPERTIES: i32 = 4;
 /// Java's stream of one null: the properties, which the State Processor API leaves out too.
 const NO_PROPERTIES: [u8; 5] = [0xac, 0xed, 0x00, 0x05, 0x70];
 
@@ -132,8 +138,20 @@ impl Metadata {
         let masters = input.count(8)?;
         (0..masters).try_for_each(|_| skip_master(&mut input))?;
         let count = input.count(29)?;
-        let operators = (0..count).map(|_| operator(&mut input, version)).collect::<Parsed<_>>()?;
-        Ok(Self { version, checkpoint, operators, properties: input.rest().to_vec() })
+        let mut operators: Vec<Operator> = Vec::new();
+        let mut ids = BTreeSet::new();
+        for _ in 0..count {
+            let operator = operator(&mut input, version)?;
+            if !ids.insert(operator.id.0) {
+                return Err(input.broken(format!("the operator {} stands in it twice", operator.id)));
+            }
+            operators.push(operator);
+        }
+        let properties = input.rest().to_vec();
+        if version >= WITH_PROPERTIES && !JAVA.iter().any(|start| properties.starts_with(start)) {
+            return Err(input.broken("it ends without the properties of the checkpoint"));
+        }
+        Ok(Self { version, checkpoint, operators, properties })
     }
 
     /// The file with one operator whose state is canonical and in files beside it.
@@ -146,6 +164,14 @@ impl Metadata {
         self.operators.iter().for_each(|operator| put_operator(&mut out, operator));
         out.extend_from_slice(&NO_PROPERTIES);
         out
+    }
+
+    /// Whether [`Metadata::to_bytes`] wrote it, and no job: nothing but the updater's state, in files of our names.
+    pub fn is_ours(&self) -> bool {
+        let ours = |stream: &Stream| matches!(stream, Stream::Beside(path, _) if part::is_ours(path));
+        let mut operators = self.operators.iter();
+        self.properties == NO_PROPERTIES
+            && operators.all(|operator| operator.id == OperatorId::DECIDE && operator.streams().all(ours))
     }
 
     /// The operator that holds the state.
@@ -206,14 +232,21 @@ fn operator(input: &mut Input<'_>, version: i32) -> Parsed<Operator> {
     // Each of at least the bytes of a finished one; the lengths within are checked one by one.
     let fits = usize::try_from(subtasks).ok().filter(|subtasks| subtasks * 4 <= input.rest().len());
     let subtasks = fits.ok_or_else(|| input.back(4, format!("{subtasks} subtasks cannot follow")))?;
-    (0..subtasks).try_for_each(|_| subtask(input, &mut operator))?;
+    let mut seen = BTreeSet::new();
+    for _ in 0..subtasks {
+        let index = subtask(input, &mut operator)?;
+        if !seen.insert(index) {
+            return Err(input.broken(format!("the subtask {index} stands in it twice")));
+        }
+    }
     Ok(operator)
 }
 
-fn subtask(input: &mut Input<'_>, operator: &mut Operator) -> Parsed<()> {
+/// Reads a subtask's state; its number, or a negative one of one that has come to its end.
+fn subtask(input: &mut Input<'_>, operator: &mut Operator) -> Parsed<i32> {
     let index = input.i32()?;
     if index < 0 {
-        return Ok(());
+        return Ok(index);
     }
     if index >= operator.parallelism {
         return Err(input.back(4, format!("subtask {index} of {}", operator.parallelism)));
@@ -234,7 +267,7 @@ fn subtask(input: &mut Input<'_>, operator: &mut Operator) -> Parsed<()> {
             return Err(input.back(4, format!("it has state of {what}: that of an unaligned checkpoint")));
         }
     }
-    Ok(())
+    Ok(index)
 }
 
 fn operator_state(input: &mut Input<'_>) -> Parsed<Option<Stream>> {

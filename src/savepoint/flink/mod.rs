@@ -28,7 +28,8 @@ use crate::storage::Location;
 
 pub use groups::{Odd, Timer};
 pub use hash::MAX_PARALLELISM;
-pub use metadata::{Form, MAGIC, Metadata, Operator, OperatorId};
+pub use metadata::{Form, Keyed, MAGIC, Metadata, Operator, OperatorId};
+pub use part::is_ours;
 pub use read::{Opened, Taken};
 
 /// All that the updater's operator holds.
@@ -76,7 +77,7 @@ pub enum Unfit {
     })]
     Form(Form),
     /// It holds what a [`StateTable`] cannot.
-    #[error("{count} of its keys and values are no revision of an entity, such as `{}` with {}", first.key.escape_debug(), first.value)]
+    #[error("{count} of its keys and values are no revision of an entity, such as: {first}")]
     Odd {
         /// How many.
         count: u64,
@@ -87,12 +88,21 @@ pub enum Unfit {
 
 /// Whether [`write()`] would begin: looks, and changes nothing. Errors: `Exists`, `NotEmpty`, `Storage`.
 pub fn check_target(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> {
-    place::survey(dir, on_existing, part::is_ours).map(drop)
+    place::survey(dir, on_existing).map(drop)
+}
+
+/// Whether a job took the savepoint in `dir`, which has a `_metadata`. One that cannot be read is no one's.
+pub fn is_of_a_job(dir: &Location) -> Result<bool, SavepointError> {
+    match Opened::open(dir) {
+        Ok(opened) => Ok(!opened.metadata.is_ours()),
+        Err(error @ SavepointError::Storage(_)) => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Deletes a savepoint that [`write()`] wrote.
 pub fn delete(dir: &Location) -> Result<(), SavepointError> {
-    place::clear(dir, OnExisting::Overwrite, part::is_ours)
+    place::clear(dir, OnExisting::Overwrite)
 }
 
 /// Writes the savepoint that `UpdaterBootstrapJob` would have written into the directory `dir`, which is made if need be: the

@@ -1,7 +1,8 @@
 //! Reading canonical savepoints, ours and those that a running job took.
 //!
 //! Promise: every entry of the updater's operator is told; whatever is wrong is told with its file and byte.
-//! Invariant: besides the state, about [`BATCH`] bytes of files and their entries are in memory.
+//! Invariant: besides the state, about [`BATCH`] times [`TASK`] bytes of files and their entries are in memory; a file is open
+//! only while it is read, as there can be a thousand of them.
 //! Not here: what is done about what is wrong.
 
 use std::io::Read;
@@ -17,7 +18,7 @@ use crate::savepoint::flink::header::{Header, LAST_SEEN};
 use crate::savepoint::flink::java::Broken;
 use crate::savepoint::flink::metadata::{Form, Keyed, Metadata, Operator, Stream};
 use crate::savepoint::flink::{Entries, Unfit};
-use crate::savepoint::{METADATA, Problem, SavepointError};
+use crate::savepoint::{METADATA, Problem, SavepointError, with_causes};
 use crate::state::filling::Filling;
 use crate::storage::sequential::Sequential;
 use crate::storage::{Blob, Location, StorageError};
@@ -53,7 +54,7 @@ struct Data {
 
 enum Stored {
     Here(Bytes),
-    There(Arc<Blob>),
+    There(Location),
 }
 
 /// State of one subtask, open.
@@ -126,9 +127,12 @@ impl Opened {
         let operator = self.operator()?;
         let max = u16::try_from(operator.max_parallelism).ok().filter(|max| (1..=1 << 15).contains(max));
         let Some(max) = max else {
-            let rule = format!("a max parallelism of {}", operator.max_parallelism);
-            return Err(SavepointError::State { location: self.dir.join(METADATA), rule });
+            return Err(self.invalid(format!("a max parallelism of {}", operator.max_parallelism)));
         };
+        if !(1..=operator.max_parallelism).contains(&operator.parallelism) {
+            let Operator { parallelism, .. } = operator;
+            return Err(self.invalid(format!("a parallelism of {parallelism} with a max parallelism of {max}")));
+        }
         let mut problems = Vec::new();
         let mut parts = Vec::new();
         let mut seen = vec![false; usize::from(max)];
@@ -155,6 +159,10 @@ impl Opened {
         Ok(taking.finish())
     }
 
+    fn invalid(&self, rule: String) -> SavepointError {
+        SavepointError::State { location: self.dir.join(METADATA), rule }
+    }
+
     /// The bytes that `stream` names.
     fn data(&self, stream: &Stream) -> Result<Result<Data, Problem>, SavepointError> {
         let (path, location, start, size) = match stream {
@@ -166,21 +174,20 @@ impl Opened {
             Stream::Beside(path, size) => (path, self.dir.join(path), 0, *size as u64),
             Stream::At(path, start, size) => match absolute(path) {
                 Ok(location) => (path, location, *start as u64, *size as u64),
-                Err(error) => return Ok(Err(Problem::Unreadable { path: path.clone(), reason: error.to_string() })),
+                Err(error) => return problem_of(path, error).map(Err),
             },
         };
-        let path = path.clone();
         let blob = match Blob::open(&location) {
             Ok(blob) => blob,
-            Err(StorageError::NotFound { .. }) => return Ok(Err(Problem::Missing { path })),
-            Err(error) => return Err(error.into()),
+            Err(error) => return problem_of(path, error).map(Err),
         };
+        let path = path.clone();
         let found = blob.size().saturating_sub(start);
         let whole = matches!(stream, Stream::Beside(..)) || start == 0;
         if found < size || whole && found != size {
             return Ok(Err(Problem::Size { path, expected: size, found }));
         }
-        Ok(Ok(Data { path, bytes: Stored::There(Arc::new(blob)), start, size }))
+        Ok(Ok(Data { path, bytes: Stored::There(location), start, size }))
     }
 
     fn part(&self, keyed: &Keyed, max: u16) -> Result<Result<Part, Problem>, SavepointError> {
@@ -210,16 +217,29 @@ impl Opened {
 }
 
 /// The key groups with entries, and from where to where they go: each to the beginning of the next, the last to the end.
+/// Together they are all the bytes of `within`, so that nothing is passed over where an offset is lost.
 fn extents(keyed: &Keyed, max: u16, within: Range<u64>) -> Result<Vec<(Group, Range<u64>)>, Broken> {
     let begins = keyed.offsets.iter().zip(keyed.first..).filter(|(offset, _)| **offset != 0);
-    let mut begins: Vec<_> = begins.map(|(offset, group)| (*offset as u64, group as u16)).collect();
+    let mut begins: Vec<_> = begins.map(|(offset, group)| (*offset, group as u16)).collect();
     begins.sort_unstable();
+    let begin = |(offset, number): (i64, u16)| match u64::try_from(offset) {
+        Ok(start) if within.contains(&start) => Ok((start, number)),
+        _ => Err(Broken { at: within.start, rule: format!("key group {number} cannot begin at byte {offset}") }),
+    };
+    let begins: Vec<_> = begins.into_iter().map(begin).collect::<Result<_, _>>()?;
+    let first = begins.first().map_or(within.end, |(start, _)| *start);
+    if first > within.start {
+        return Err(Broken {
+            at: within.start,
+            rule: format!("{} bytes that belong to no key group", first - within.start),
+        });
+    }
     let ends = begins.iter().skip(1).map(|(offset, _)| *offset).chain([within.end]).collect::<Vec<_>>();
     let extents = begins.into_iter().zip(ends).map(|((start, number), end)| {
-        if within.contains(&start) && start < end {
+        if start < end {
             return Ok((Group { number, max, start: 0 }, start..end));
         }
-        Err(Broken { at: start, rule: format!("key group {number} cannot begin here") })
+        Err(Broken { at: start, rule: format!("key group {number} is not the only one that begins here") })
     });
     extents.collect()
 }
@@ -231,8 +251,21 @@ fn twice(part: &Part, seen: &mut [bool]) -> Option<Problem> {
     Some(part.data.problem(Broken { at: 0, rule: format!("key group {again} is in another file too") }))
 }
 
+/// What is wrong with a savepoint one of whose files cannot be had; an error where it could be later.
+fn problem_of(path: &str, error: StorageError) -> Result<Problem, SavepointError> {
+    let path = path.to_owned();
+    match error {
+        StorageError::NotFound { .. } => Ok(Problem::Missing { path }),
+        error @ StorageError::Unavailable { .. } => Err(error.into()),
+        error => Ok(Problem::Unreadable { path, reason: with_causes(&error) }),
+    }
+}
+
 /// Flink writes local paths as `file:/path`.
 fn absolute(path: &str) -> Result<Location, StorageError> {
+    if !path.starts_with('/') && !path.contains(":/") {
+        return Err(StorageError::BadLocation { text: path.to_owned(), rule: "it is not absolute" });
+    }
     match path.strip_prefix("file:/").filter(|rest| !rest.starts_with('/')) {
         Some(rest) => Location::parse(&format!("/{rest}")),
         None => Location::parse(path),
@@ -243,7 +276,7 @@ impl Data {
     fn read(&self, range: Range<u64>) -> Result<Bytes, StorageError> {
         match &self.bytes {
             Stored::Here(bytes) => Ok(bytes.slice(range.start as usize..range.end as usize)),
-            Stored::There(blob) => blob.read(self.start + range.start..self.start + range.end),
+            Stored::There(location) => Blob::open(location)?.read(self.start + range.start..self.start + range.end),
         }
     }
 
@@ -267,15 +300,18 @@ impl Part {
         let all = groups.first().zip(groups.last()).map_or(0..0, |(first, last)| first.1.start..last.1.end);
         // One reading for all of them, unless that is much: then window by window.
         let at_once = matches!(self.data.bytes, Stored::Here(_)) || all.end - all.start <= 2 * TASK;
-        let mut bytes = if at_once { self.data.read(all)? } else { Bytes::new() };
+        let (mut bytes, blob) = match &self.data.bytes {
+            Stored::There(location) if !at_once => (Bytes::new(), Some(Arc::new(Blob::open(location)?))),
+            _ => (self.data.read(all)?, None),
+        };
         for (group, range) in groups {
             let length = range.end - range.start;
-            let read = match &self.data.bytes {
-                Stored::There(blob) if bytes.is_empty() => {
+            let read = match &blob {
+                Some(blob) => {
                     let from = Sequential::new(Arc::clone(blob), self.data.start + range.start, WINDOW);
                     self.read_group(from.take(length), group, range.start, &mut found)
                 }
-                _ => self.read_group(bytes.split_to(length as usize).reader(), group, range.start, &mut found),
+                None => self.read_group(bytes.split_to(length as usize).reader(), group, range.start, &mut found),
             };
             match read {
                 Ok(()) => {}
@@ -329,8 +365,7 @@ impl Taking {
         let (state, _) = self.filling.finish();
         let twice = self.longs - state.len();
         if twice > 0 {
-            let rule = format!("{twice} keys are in the state twice");
-            self.problems.push(Problem::Broken { path: METADATA.to_owned(), at: 0, rule });
+            self.problems.push(Problem::Repeated { count: twice });
         }
         self.entries.events.sort_by(|a, b| a.0.cmp(&b.0));
         self.entries.timers.sort();

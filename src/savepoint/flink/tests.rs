@@ -284,7 +284,7 @@ fn wrong_entries() {
         (
             520,
             "0000 00000007 0208 04513432 00 00000008 0000000000000001 00000007 8208 04513432 00 00000008 0000000000000002 ffff",
-            "twice",
+            "1 of its entries repeat a key",
         ),
     ] {
         let dir = made_of(&header, &[(group, bytes_of(&[block]))], false);
@@ -318,6 +318,10 @@ fn what_is_no_entity() {
         let odd: Vec<_> = entries.odd_entries.iter().map(|odd| (odd.key.as_str(), odd.value)).collect();
         assert_eq!((entries.odd, entries.compressed), (3, compressed));
         assert_eq!(odd, [("Property:P31", 5), ("Q2", 0), ("Q64", i64::MIN)]);
+        let told: Vec<_> = entries.odd_entries.iter().take(2).map(Odd::to_string).collect();
+        let expected =
+            ["the key `Property:P31`, with the value 5, is no entity", "the value of `Q2`, 0, is no revision"];
+        assert_eq!(told, expected);
     }
 }
 
@@ -422,6 +426,12 @@ fn refusals() {
         metadata[at..at + bytes.len()].copy_from_slice(bytes);
         metadata
     };
+    // With a count of 2 and what is counted from `from` on written twice.
+    let repeated = |count: usize, from: usize| {
+        let changed = changed(count, &[0, 0, 0, 2]);
+        let (head, tail) = changed.split_at(metadata.len() - 5);
+        [head, &head[from..], tail].concat()
+    };
     for (name, metadata, expected) in [
         ("magic", changed(0, b"PAR1"), "does not begin as Flink's"),
         ("version", changed(4, &[0, 0, 0, 2]), "format version 2"),
@@ -432,7 +442,15 @@ fn refusals() {
         ("heap", changed(0x41, &[3]), "own form of the hashmap backend"),
         ("changelog", changed(0x41, &[14]), "changelog"),
         ("unknown handle", changed(0x41, &[99]), "unknown kind 99"),
-        ("offset", changed(0x4a, &[0, 0, 0, 0, 0, 0, 0, 1]), "cannot begin here"),
+        ("offset", changed(0x4a, &[0, 0, 0, 0, 0, 0, 0, 1]), "cannot begin at byte 1"),
+        ("negative offset", changed(0x4a, &[0xff; 8]), "cannot begin at byte -1"),
+        ("lost offset", changed(0x4a + 369 * 8, &[0; 8]), "bytes that belong to no key group"),
+        ("no offsets", changed(0x4a, &[0; 1024 * 8]), "bytes that belong to no key group"),
+        ("parallelism", changed(0x28, &[0, 0, 4, 1]), "a parallelism of 1025 with a max parallelism of 1024"),
+        ("no properties", metadata[..metadata.len() - 5].to_vec(), "without the properties"),
+        ("cut properties", metadata[..metadata.len() - 1].to_vec(), "without the properties"),
+        ("operator twice", repeated(0x14, 0x18), "stands in it twice"),
+        ("subtask twice", repeated(0x31, 0x35), "the subtask 0 stands in it twice"),
     ] {
         let dir = written(&state, 1);
         storage::put(&dir.join("_metadata"), metadata.into()).unwrap();
@@ -485,6 +503,14 @@ fn what_is_there_already() {
     storage::put(&other, Bytes::from_static(b"x")).unwrap();
     assert!(matches!(again(OnExisting::Overwrite), Err(SavepointError::NotEmpty { .. })));
     assert!(storage::exists(&other).unwrap());
+    // A small savepoint of a job is nothing but its `_metadata`.
+    let taken = self::dir();
+    let metadata = stored(&written(&state_of(""), 1).join("_metadata"));
+    let metadata = [&metadata[..metadata.len() - 1], b"s"].concat();
+    storage::put(&taken.join("_metadata"), metadata.clone().into()).unwrap();
+    let over = write(&taken, &state, 1, OnExisting::Overwrite, &|| false);
+    assert!(matches!(over, Err(SavepointError::NotEmpty { .. })));
+    assert_eq!(stored(&taken.join("_metadata")), metadata);
     let stopped = self::dir();
     let written = write(&stopped, &state, 3, OnExisting::Refuse, &|| true);
     assert!(matches!(written, Err(SavepointError::Cancelled)));

@@ -47,8 +47,7 @@ pub fn write_in_rounds(
     round: usize,
 ) -> Result<Written, SavepointError> {
     let _claim = storage::claim(dir)?;
-    place::clear(dir, on_existing, part::is_ours)?;
-    storage::delete_unpublished(dir, part::is_ours)?;
+    place::clear(dir, on_existing)?;
     let plan = Plan::new(state);
     let files = plan.files(dir, parallelism);
     let written = plan.write(&files, round, cancelled).and_then(|()| publish(dir, &files, parallelism));

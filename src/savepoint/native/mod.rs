@@ -21,7 +21,9 @@ mod write;
 use crate::savepoint::native::manifest::{Manifest, Provenance};
 use crate::savepoint::{OnExisting, Problem, SavepointError, Written, place};
 use crate::state::StateTable;
-use crate::storage::Location;
+use crate::storage::{self, Location, StorageError};
+
+pub use paths::is_ours;
 
 /// What [`verify`] found.
 #[derive(Debug)]
@@ -34,12 +36,17 @@ pub struct Verified {
 
 /// Whether [`write()`] would begin: looks, and changes nothing. Errors: `Exists`, `NotEmpty`, `Storage`.
 pub fn check_target(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> {
-    place::survey(dir, on_existing, paths::is_ours).map(drop)
+    place::survey(dir, on_existing).map(drop)
+}
+
+/// Deletes what killed writers left unpublished. Nobody may be writing there.
+pub fn delete_unpublished(dir: &Location) -> Result<(), StorageError> {
+    storage::delete_unpublished(&paths::Paths(dir).state(), |name| is_ours(&format!("state/{name}")))
 }
 
 /// Deletes a savepoint. Errors: `NotEmpty` where others' files are; `Storage`.
 pub fn delete(dir: &Location) -> Result<(), SavepointError> {
-    place::clear(dir, OnExisting::Overwrite, paths::is_ours)
+    place::clear(dir, OnExisting::Overwrite)
 }
 
 /// Writes `state` as a savepoint into the directory `dir`, which is made if need be.

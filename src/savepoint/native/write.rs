@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::columns::{BATCH_ROWS, Encoder, Texts};
 use crate::savepoint::native::codec;
 use crate::savepoint::native::manifest::{Manifest, Provenance, StoredFile};
-use crate::savepoint::native::paths::{PartName, Paths, is_ours};
+use crate::savepoint::native::paths::{PartName, Paths};
 use crate::savepoint::{OnExisting, SavepointError, Written, place};
 use crate::state::{StateSlice, StateTable};
 use crate::storage::{self, Location};
@@ -32,8 +32,7 @@ pub fn write(
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Written, SavepointError> {
     let _claim = storage::claim(dir)?;
-    place::clear(dir, on_existing, is_ours)?;
-    storage::delete_unpublished(&Paths(dir).state(), |name| is_ours(&format!("state/{name}")))?;
+    place::clear(dir, on_existing)?;
     let parts = parts(state);
     let written: Result<Vec<_>, _> = parts.par_iter().map(|part| write_part(dir, part, cancelled)).collect();
     let files = written.and_then(|files| if cancelled() { Err(SavepointError::Cancelled) } else { Ok(files) });

@@ -37,6 +37,7 @@ impl EntityState {
         self.revision().get() << 1 | self.is_deleted() as u64
     }
 
+    #[inline]
     fn from_slot(slot: u64) -> Self {
         let revision = Revision::new(slot >> 1).expect("a slot is only ever filled by to_slot");
         if slot & 1 == 0 { Self::Created(revision) } else { Self::Deleted(revision) }
@@ -84,11 +85,13 @@ impl Entry {
     }
 
     /// Which [`Region`] of a table it belongs to: less than [`REGIONS`], ascending with the entity.
+    #[inline]
     pub const fn region(self) -> usize {
         (self.entity.kind() as usize) * (REGIONS / 4) + self.entity.number() as usize / (PAGE * REGION)
     }
 
     /// The page in its region.
+    #[inline]
     const fn page(self) -> usize {
         self.entity.number() as usize / PAGE % REGION
     }
@@ -493,6 +496,7 @@ pub const REGIONS: usize = 4 * (EntityId::MAX_NUMBER as usize + 1) / (PAGE * REG
 const BITMAP: usize = PAGE / 64;
 
 /// The region of its kind, the page of the region and the slot of the page that an entity has.
+#[inline]
 fn place(entity: EntityId) -> (usize, usize, usize) {
     let number = entity.number() as usize;
     (number / PAGE / REGION, number / PAGE % REGION, number % PAGE)

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 pub const MAX_PARALLELISM: u16 = 1024;
 
 /// Java's `String.hashCode` of a text that began with the hash `before` and goes on with `bytes` of ASCII.
+#[inline]
 pub const fn hash_on(before: u32, byte: u8) -> u32 {
     before.wrapping_mul(31).wrapping_add(byte as u32)
 }
@@ -19,6 +20,7 @@ pub fn hash_code(text: &str) -> u32 {
 }
 
 /// The key group of `max` that a key with this hash code belongs to: Flink's `MathUtils.murmurHash`, then the remainder.
+#[inline]
 pub const fn key_group(hash_code: u32, max: u16) -> u16 {
     let mut h = hash_code.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
     h = h.rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);

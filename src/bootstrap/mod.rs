@@ -145,6 +145,8 @@ pub fn run(config: &Config, env: &Env) -> Result<Report, BootstrapError> {
     let written = publish(config, &gathered, env)?;
     timing.written = (env.now)();
     let report = Report::new(config, &gathered, written, timing);
+    // Millions of pages are given back while the report is written; a process that ends does not wait for that.
+    rayon::spawn(move || drop(gathered));
     if let Some(file) = &config.report {
         storage::put(file, report::to_json(&report).into())?;
     }

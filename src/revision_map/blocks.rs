@@ -17,9 +17,9 @@ use crate::revision_map::line::{self, MAX_LINE};
 use crate::storage::{Blob, Location};
 
 /// Bytes of a block.
-const BLOCK: usize = 2 << 20;
+const BLOCK: usize = 512 << 10;
 /// Blocks that may wait.
-pub const IN_FLIGHT: usize = 32;
+pub const IN_FLIGHT: usize = 16;
 /// The columns of a revision map.
 pub const FIELDS: &[Field] =
     &[Field { name: "entity", kind: Type::Text }, Field { name: "revision", kind: Type::Int64 }];

@@ -15,12 +15,12 @@ use crate::revision_map::line::{self, Bad, Parsed};
 use crate::revision_map::{
     BadLine, LineRule, MAX_BAD_LINES, OnBadLine, Place, ReadOptions, ReadStats, RevisionMapError,
 };
-use crate::state::StateTable;
 use crate::state::filling::{Dealt, Filling};
+use crate::state::{Entry, StateTable};
 use crate::storage::Location;
 
 /// Bytes of blocks that are parsed together.
-const BATCH: usize = 32 << 20;
+const BATCH: usize = 8 << 20;
 
 pub fn read(files: &[Location], options: &ReadOptions, env: &Env) -> Result<(StateTable, ReadStats), RevisionMapError> {
     let next = AtomicUsize::new(0);
@@ -107,7 +107,8 @@ impl<'a> Map<'a> {
 
     fn take_batch(&mut self, batch: Vec<Block>) -> Result<(), RevisionMapError> {
         let options = self.options;
-        let found: Vec<_> = batch.into_par_iter().map(|block| parse(block, options)).collect();
+        let found: Vec<_> =
+            batch.into_par_iter().map_init(Vec::new, |entries, block| parse(block, options, entries)).collect();
         for mut found in found {
             self.count(&found)?;
             self.state.take(std::mem::take(&mut found.entries));
@@ -174,8 +175,10 @@ impl Content {
     }
 }
 
-fn parse(block: Block, options: ReadOptions) -> Found {
-    let (mut entries, mut bad) = (Dealt::default(), Vec::new());
+/// Parses a block; `entries` is room for what is in it.
+fn parse(block: Block, options: ReadOptions, entries: &mut Vec<Entry>) -> Found {
+    entries.clear();
+    let mut bad = Vec::new();
     let mut parsed = Parsed::default();
     let from = match block.content {
         Content::Lines(offset, text) => {
@@ -199,5 +202,5 @@ fn parse(block: Block, options: ReadOptions) -> Found {
         Content::End(size) => From::End(size),
     };
     bad.append(&mut parsed.bad);
-    Found { file: block.file, entries, from, lines: parsed.lines, filled: parsed.filled, bad }
+    Found { file: block.file, entries: Dealt::of(entries), from, lines: parsed.lines, filled: parsed.filled, bad }
 }

@@ -84,7 +84,7 @@ impl Entry {
         self.entity
     }
 
-    /// Which [`Region`] of a table it belongs to: less than [`REGIONS`], ascending with the entity.
+    /// which [`Region`] of a table it belongs to; ascending with the entity.
     #[inline]
     pub const fn region(self) -> usize {
         (self.entity.kind() as usize) * (REGIONS / 4) + self.entity.number() as usize / (PAGE * REGION)
@@ -313,15 +313,15 @@ impl Region {
             return self.raise_sorted(entries);
         }
         if entries.len() >= REGION {
-            return self.raise_sorted(&dealt_by_page(&[entries]));
+            return self.raise_sorted(&dealt_by_page(&[&*entries]));
         }
         entries.sort_unstable_by_key(|entry| entry.page());
         self.raise_sorted(entries)
     }
 
     /// As [`Region::raise_all`] of all entries in `pieces`.
-    pub fn raise_pieces(&mut self, pieces: &[Vec<Entry>]) -> RaisedCounts {
-        let many = pieces.iter().map(Vec::len).sum::<usize>() >= REGION;
+    pub fn raise_pieces(&mut self, pieces: &[&[Entry]]) -> RaisedCounts {
+        let many = pieces.iter().map(|piece| piece.len()).sum::<usize>() >= REGION;
         if many { self.raise_sorted(&dealt_by_page(pieces)) } else { self.raise_all(&mut pieces.concat()) }
     }
 
@@ -370,8 +370,8 @@ impl Region {
 }
 
 /// The entries in the order of their pages, dealt out by counting: several times as fast as comparing.
-fn dealt_by_page<T: AsRef<[Entry]>>(pieces: &[T]) -> Vec<Entry> {
-    let entries = || pieces.iter().flat_map(|piece| piece.as_ref());
+fn dealt_by_page(pieces: &[&[Entry]]) -> Vec<Entry> {
+    let entries = || pieces.iter().copied().flatten();
     let mut starts = [0_usize; REGION];
     entries().for_each(|entry| starts[entry.page()] += 1);
     let mut sum = 0;
@@ -491,7 +491,7 @@ const PAGE: usize = 256;
 /// Pages in a region.
 const REGION: usize = 4096;
 /// Regions of a table of everything there can be, all kinds together.
-pub const REGIONS: usize = 4 * (EntityId::MAX_NUMBER as usize + 1) / (PAGE * REGION);
+const REGIONS: usize = 4 * (EntityId::MAX_NUMBER as usize + 1) / (PAGE * REGION);
 /// Words of a page's bitmap.
 const BITMAP: usize = PAGE / 64;
 

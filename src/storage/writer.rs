@@ -1,6 +1,7 @@
 //! An upload in parts.
 //!
-//! Promise: at most [`IN_FLIGHT`] + 1 parts are in memory, however large the file: of [`PART`] bytes, and what is given at once.
+//! Promise: at most [`Parts::in_flight`] + 1 parts are in memory, however large the file: of [`Parts::size`] bytes, and what is
+//! given at once.
 //! Invariant: an upload ends in exactly one of complete and abort.
 //! Not here: where it goes (see the module above).
 
@@ -12,12 +13,21 @@ use tokio::task::JoinHandle;
 
 use crate::storage::{Location, StorageError, failed, runtime, start, wait};
 
-/// Bytes of a part.
-const PART: usize = 8 << 20;
-/// Parts on their way at once.
-const IN_FLIGHT: usize = 3;
+/// How a file is cut.
+struct Parts {
+    /// Bytes of a part.
+    size: usize,
+    /// Parts on their way at once.
+    in_flight: usize,
+}
+
+/// To a store each part is a request, of which some have to be under way at once; some stores refuse parts below 5 MiB.
+const REMOTE: Parts = Parts { size: 8 << 20, in_flight: 3 };
+/// A file's page cache takes what it is given; memory used once more is quicker than fresh memory.
+const LOCAL: Parts = Parts { size: 4 << 20, in_flight: 1 };
 
 pub struct Upload {
+    cut: &'static Parts,
     parts: Option<Box<dyn MultipartUpload>>,
     on_their_way: VecDeque<JoinHandle<object_store::Result<()>>>,
     /// The next part, but for its end.
@@ -31,7 +41,9 @@ pub struct Upload {
 impl Upload {
     pub fn begin(location: &Location) -> Result<Self, StorageError> {
         let parts = wait(location, "create", location.objects().put_multipart(&location.path))?;
+        let cut = if location.local().is_some() { &LOCAL } else { &REMOTE };
         Ok(Self {
+            cut,
             parts: Some(parts),
             on_their_way: VecDeque::new(),
             pieces: Vec::new(),
@@ -44,7 +56,7 @@ impl Upload {
     pub fn write(&mut self, location: &Location, mut bytes: &[u8]) -> Result<(), StorageError> {
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
-            let room = PART - self.pieces_len;
+            let room = self.cut.size - self.pieces_len;
             if self.buffer.capacity() == 0 {
                 self.buffer.reserve_exact(room);
             }
@@ -64,7 +76,7 @@ impl Upload {
         self.gather();
         self.pieces_len += bytes.len();
         self.pieces.push(bytes);
-        if self.pieces_len >= PART { self.send(location) } else { Ok(()) }
+        if self.pieces_len >= self.cut.size { self.send(location) } else { Ok(()) }
     }
 
     /// Makes the buffer a piece.
@@ -91,7 +103,7 @@ impl Upload {
     }
 
     fn send(&mut self, location: &Location) -> Result<(), StorageError> {
-        if self.on_their_way.len() >= IN_FLIGHT
+        if self.on_their_way.len() >= self.cut.in_flight
             && let Some(oldest) = self.on_their_way.pop_front()
         {
             arrived(location, oldest)?;

@@ -1,124 +1,146 @@
 //! The entries of the state of revisions, made for many ids one after the other.
 //!
-//! Promise: the bytes that Flink writes for an id and its state, and the id's hash code, in some nanoseconds.
-//! Invariant: pure; an [`Id`] makes ids of one kind and length.
+//! Promise: the bytes that Flink writes for an id and its value, and the id's hash code, in some nanoseconds.
+//! Invariant: pure; what is made once for many is made for ids of one kind and length.
 
 use crate::savepoint::flink::hash::hash_on;
 use crate::state::EntityState;
-use crate::wikibase::entity::{EntityId, EntityKind};
+use crate::wikibase::entity::EntityKind;
 
-/// Bytes of an entry besides its id: two lengths, the key group, the id's length, the namespace, the revision.
+/// Bytes of an entry besides its id: two lengths, the key group, the id's length, the namespace, the value.
 const ENTRY: usize = 20;
-/// The longest entry: an id has a letter and at most 10 digits.
-const LONGEST: usize = ENTRY + 11;
+/// Bytes up to the id's digits: the length of the key, the key group, the id's length, its letter.
+const HEAD: usize = 8;
+/// Behind the id: the namespace 0, then the length of a long.
+const MIDDLE: [u8; 5] = [0, 0, 0, 0, 8];
 
-/// Bytes of the entry of an id of so many characters.
-pub const fn length(id: usize) -> usize {
-    ENTRY + id
-}
-
-/// An id as an entry begins with it, and the hash of all but its last digits: ids mostly differ from the one before in those.
-pub struct Id {
-    /// The entry; the bytes of the key group and of the value are still to be set.
-    entry: [u8; LONGEST],
-    length: usize,
-    front: u32,
-    hash: u32,
-}
-
-/// The last digits of an id, and what they add to its hash.
-#[derive(Clone, Copy)]
-struct Tail {
-    digits: [u8; TAIL],
-    hash: u32,
-}
-
-/// Digits in a tail.
+/// What is made of so many digits at once is looked up.
 const TAIL: usize = 4;
-/// How many tails there are.
+/// How many such there are.
 const TAILS: usize = 10_usize.pow(TAIL as u32);
 /// 31 to the power of [`TAIL`].
 const SHIFT: u32 = 31_u32.pow(TAIL as u32);
-static TAIL_OF: [Tail; TAILS] = tails();
+static DIGITS: [[u8; TAIL]; TAILS] = all_digits();
+/// What these digits add to a hash.
+static HASHES: [u32; TAILS] = all_hashes();
 
-const fn tails() -> [Tail; TAILS] {
-    let mut tails = [Tail { digits: [0; TAIL], hash: 0 }; TAILS];
+const fn all_digits() -> [[u8; TAIL]; TAILS] {
+    let mut all = [[0; TAIL]; TAILS];
     let mut number = 0;
     while number < TAILS {
         let (mut left, mut at) = (number, TAIL);
         while at > 0 {
             at -= 1;
-            tails[number].digits[at] = b'0' + (left % 10) as u8;
+            all[number][at] = b'0' + (left % 10) as u8;
             left /= 10;
         }
+        number += 1;
+    }
+    all
+}
+
+const fn all_hashes() -> [u32; TAILS] {
+    let mut all = [0; TAILS];
+    let mut number = 0;
+    while number < TAILS {
+        let mut at = 0;
         while at < TAIL {
-            tails[number].hash = hash_on(tails[number].hash, tails[number].digits[at]);
+            all[number] = hash_on(all[number], DIGITS[number][at]);
             at += 1;
         }
         number += 1;
     }
-    tails
+    all
 }
 
-impl Id {
-    /// Where the id's letter stands in an entry.
-    const LETTER: usize = 7;
+/// Bytes of the entry of an id of so many digits.
+pub const fn length(digits: usize) -> usize {
+    ENTRY + 1 + digits
+}
 
-    /// For ids of that kind whose entries have so many bytes.
-    pub fn new(kind: EntityKind, entry: usize) -> Self {
-        let length = entry - ENTRY;
-        let mut entry = [0; LONGEST];
-        entry[..4].copy_from_slice(&(4 + length as u32).to_be_bytes());
-        entry[Self::LETTER - 1] = length as u8 + 1;
-        entry[Self::LETTER] = kind.letter() as u8;
-        // Behind the id: the namespace 0, then the length of a long.
-        let value = Self::LETTER + length + 1;
-        entry[value..value + 4].copy_from_slice(&8_u32.to_be_bytes());
-        Self { entry, length, front: u32::MAX, hash: 0 }
+/// The value of a state: the revision, negative for a deletion.
+#[inline]
+pub fn value(state: EntityState) -> i64 {
+    // A revision is less than 2^62.
+    let revision = state.revision().get() as i64;
+    if state.is_deleted() { -revision } else { revision }
+}
+
+/// The hash codes of ids. They mostly differ from the one before in their last digits, so the hash of the others is kept.
+pub struct Hashes {
+    kind: EntityKind,
+    digits: usize,
+    front: u32,
+    hash: u32,
+}
+
+impl Hashes {
+    /// Of ids of that kind, with so many digits.
+    pub fn new(kind: EntityKind, digits: usize) -> Self {
+        Self { kind, digits, front: u32::MAX, hash: 0 }
     }
 
-    /// Sets the id; its hash code.
+    /// The hash code of the id with this number.
     #[inline]
-    pub fn set(&mut self, entity: EntityId) -> u32 {
-        let number = entity.number();
-        if self.length <= TAIL {
-            return self.set_digits(number, self.length);
+    pub fn of(&mut self, number: u32) -> u32 {
+        if self.digits < TAIL {
+            return hash(self.kind, number, self.digits);
         }
-        let (front, tail) = (number / TAILS as u32, &TAIL_OF[number as usize % TAILS]);
-        let tail_at = self.length - TAIL;
+        let (front, tail) = (number / TAILS as u32, number as usize % TAILS);
         if front != self.front {
             self.front = front;
-            self.hash = self.set_digits(front, tail_at);
+            self.hash = hash(self.kind, front, self.digits - TAIL);
         }
-        self.entry[Self::LETTER + tail_at..][..TAIL].copy_from_slice(&tail.digits);
-        self.hash.wrapping_mul(SHIFT).wrapping_add(tail.hash)
+        self.hash.wrapping_mul(SHIFT).wrapping_add(HASHES[tail])
+    }
+}
+
+fn hash(kind: EntityKind, number: u32, digits: usize) -> u32 {
+    let digit = |at| (number / 10_u32.pow(at as u32) % 10) as u8;
+    (0..digits).rev().fold(kind.letter() as u32, |hash, at| hash_on(hash, b'0' + digit(at)))
+}
+
+/// What entries of one key group, and of ids of one kind and length, begin with.
+pub struct Head([u8; HEAD]);
+
+impl Head {
+    /// Of the entries of ids with so many digits.
+    pub fn new(kind: EntityKind, digits: usize, group: usize) -> Self {
+        let mut head = [0; HEAD];
+        head[..4].copy_from_slice(&(5 + digits as u32).to_be_bytes());
+        head[4..6].copy_from_slice(&(group as u16).to_be_bytes());
+        head[6] = digits as u8 + 2;
+        head[7] = kind.letter() as u8;
+        Self(head)
     }
 
-    /// Sets the digits of the id's first `length` characters; the hash code of these.
-    fn set_digits(&mut self, number: u32, length: usize) -> u32 {
-        let id = &mut self.entry[Self::LETTER..][..length];
-        let mut left = number;
-        for digit in id[1..].iter_mut().rev() {
-            *digit = b'0' + (left % 10) as u8;
-            left /= 10;
-        }
-        id.iter().fold(0, |hash, byte| hash_on(hash, *byte))
-    }
-
-    /// Writes the entry to its place, which is as long: length of the key, key group, id, namespace; length of the value, value.
+    /// Writes an entry to its place, which is as long: length of the key, key group, id, namespace; length of the value, value.
     #[inline]
-    pub fn put(&self, place: &mut [u8], group: usize, state: EntityState) {
-        let mut entry = self.entry;
-        entry[4..6].copy_from_slice(&(group as u16).to_be_bytes());
-        // A revision is less than 2^62.
-        let revision = state.revision().get() as i64;
-        let value = if state.is_deleted() { -revision } else { revision };
-        let at = Self::LETTER + self.length + 5;
-        entry[at..at + 8].copy_from_slice(&value.to_be_bytes());
-        // In two halves that overlap, as copies of fixed length are quick.
-        const HALF: usize = 16;
-        let end = place.len();
-        place[..HALF].copy_from_slice(&entry[..HALF]);
-        place[end - HALF..].copy_from_slice(&entry[end - HALF..end]);
+    pub fn put(&self, place: &mut [u8], number: u32, value: i64) {
+        // Of fixed length each, as such copies are single instructions.
+        if let Some((head, rest)) = place.split_first_chunk_mut()
+            && let Some((rest, end)) = rest.split_last_chunk_mut()
+            && let Some((digits, middle)) = rest.split_last_chunk_mut()
+        {
+            *head = self.0;
+            put_digits(digits, number);
+            *middle = MIDDLE;
+            *end = value.to_be_bytes();
+        }
+    }
+}
+
+#[inline]
+fn put_digits(mut place: &mut [u8], mut number: u32) {
+    while place.len() >= TAIL {
+        if let Some((front, tail)) = std::mem::take(&mut place).split_last_chunk_mut() {
+            *tail = DIGITS[number as usize % TAILS];
+            number /= TAILS as u32;
+            place = front;
+        }
+    }
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }

@@ -13,7 +13,6 @@ use crate::savepoint::flink::events;
 use crate::savepoint::flink::hash::{hash_code, hash_on, key_group};
 use crate::savepoint::flink::header::{Content, Header, State};
 use crate::savepoint::flink::java::{Broken, Input, Parsed};
-use crate::state::filling::Dealt;
 use crate::state::{EntityState, Entry};
 use crate::storage::StorageError;
 use crate::storage::sequential::storage_error;
@@ -36,7 +35,7 @@ pub const MOST_ODD: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Found {
     /// Revisions of entities.
-    pub entries: Dealt,
+    pub entries: Vec<Entry>,
     /// Buffered events, by key.
     pub events: Vec<(String, Vec<InputEvent>)>,
     /// Timers.

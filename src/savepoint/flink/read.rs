@@ -19,7 +19,7 @@ use crate::savepoint::flink::java::Broken;
 use crate::savepoint::flink::metadata::{Form, Keyed, Metadata, Operator, Stream};
 use crate::savepoint::flink::{Entries, Unfit};
 use crate::savepoint::{METADATA, Problem, SavepointError, with_causes};
-use crate::state::filling::Filling;
+use crate::state::filling::{Dealt, Filling};
 use crate::storage::sequential::Sequential;
 use crate::storage::{Blob, Location, StorageError};
 
@@ -151,7 +151,11 @@ impl Opened {
             if !patient && !taking.problems.is_empty() {
                 break;
             }
-            let found: Vec<_> = batch.par_iter().map(|(part, groups)| part.read(groups)).collect();
+            let read = |(part, groups): &Work<'_>| {
+                let (mut found, problem) = part.read(groups)?;
+                Ok::<_, SavepointError>((Dealt::of(&std::mem::take(&mut found.entries)), found, problem))
+            };
+            let found: Vec<_> = batch.par_iter().map(read).collect();
             for (found, (part, _)) in found.into_iter().zip(batch) {
                 taking.add(found?, &part.header);
             }
@@ -342,10 +346,10 @@ struct Taking {
 }
 
 impl Taking {
-    fn add(&mut self, (found, problem): (Found, Option<Problem>), header: &Header) {
+    fn add(&mut self, (dealt, found, problem): (Dealt, Found, Option<Problem>), header: &Header) {
         self.problems.extend(problem);
-        self.longs += found.entries.len() as u64;
-        self.filling.take(found.entries);
+        self.longs += dealt.len() as u64;
+        self.filling.take(dealt);
         let entries = &mut self.entries;
         for (state, count) in header.states.iter().zip(found.counts) {
             *entries.counts.entry(state.name.clone()).or_default() += count;

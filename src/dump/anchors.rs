@@ -137,7 +137,10 @@ mod finder {
     pub fn find(text: &[u8], from: usize) -> Option<usize> {
         let mut at = from;
         while let Some(block) = next_block(text, at) {
-            if let Some(hit) = (block..block + LANES).find(|at| is_anchor(&text[*at..])) {
+            let bytes = text[block..=block + LANES].array_windows();
+            let begins = |[a, b]: &[u8; 2]| BEGINS[usize::from(*a)] || *b == b'\n';
+            let mut places = (block..).zip(bytes).filter(|(_, pair)| begins(pair)).map(|(at, _)| at);
+            if let Some(hit) = places.find(|at| is_anchor(&text[*at..])) {
                 return Some(hit);
             }
             at = block + LANES;
@@ -183,15 +186,18 @@ mod finder {
         for at in 0..LANES {
             let (a, b, c) = (window[at], window[at + 1], window[at + 2]);
             let (d, e, f) = (window[at + 3], window[at + 4], window[at + 5]);
-            let version = (b == b'v') & (e == b's') & ((a == b':') | (a == b'/'));
-            let others = (((b == b's') & (f == b'A')) | ((b == b'D') & (e == b'p'))) & ((a == b':') | (a == b'#'));
+            // One test for `:`, `/` and `#`, and for what is no letter, as signed comparisons are single instructions.
+            let ends_namespace = (a as i8) < 0x40;
+            let version = (b == b'v') & (e == b's');
+            let others = ((b == b's') & (f == b'A')) | ((b == b'D') & (e == b'p'));
+            let target = (version | others) & ends_namespace;
             let escape = (a == b'\\') & (c == b'0');
             // 0x22 and 0x27, the quotation marks, and a few other signs that hardly ever stand three in a row.
             let long = (a == b) & (b == c) & (a | 5 == 0x27);
             let prefix = (d | 0x20 == b'f') & (f | 0x20 == b'x');
             let base = (a | 0x20 == b'b') & (c | 0x20 == b's') & (d | 0x20 == b'e') & (e != b':');
             let line = (b == b'\n') & (c > b' ') & (a != b'.') & (a != b'\n');
-            hit |= u8::from(version | others | escape | long | prefix | base | line | (a == 0));
+            hit |= u8::from(target | escape | long | prefix | base | line | (a == 0));
         }
         hit != 0
     }
@@ -217,6 +223,18 @@ mod finder {
             _ => false,
         }
     }
+
+    /// What [`is_anchor`] begins with, but for the byte before a line feed.
+    const BEGINS: [bool; 256] = {
+        let mut table = [false; 256];
+        let bytes = b":/#\\pPbB\"'\0";
+        let mut at = 0;
+        while at < bytes.len() {
+            table[bytes[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
 
     fn ends_target(text: &[u8]) -> bool {
         const ENDINGS: [&[u8]; 6] = [b":version", b"/version>", b":sameAs", b"#sameAs>", b":Dump", b"#Dump>"];

@@ -10,3 +10,4 @@ pub mod facts;
 pub mod headers;
 pub mod read;
 pub mod scan;
+mod skim;

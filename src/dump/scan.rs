@@ -11,6 +11,7 @@ use memchr::{memchr_iter, memmem, memrchr};
 
 use crate::dump::anchors::{self, Anchor};
 use crate::dump::facts::{self, Broken, Fact};
+use crate::dump::skim::{Skimmed, skim};
 use crate::rdf::SyntaxError;
 use crate::rdf::lexer;
 use crate::rdf::prefixes::Prefixes;
@@ -255,6 +256,9 @@ impl<'a> Scanner<'a> {
         while let Some(anchor) = anchors::find(text.bytes, text.at) {
             let Anchor::Read(hit) = anchor else { return self.lexed(text) };
             text.at = statement_start(text.bytes, text.at, hit);
+            if self.skim(text, hit) {
+                continue;
+            }
             while text.at <= hit {
                 if !self.statement(text)? {
                     return Ok(false);
@@ -266,6 +270,21 @@ impl<'a> Scanner<'a> {
         }
         text.at = statement_start(text.bytes, text.at, text.bytes.len());
         if text.whole { self.lexed(text) } else { Ok(false) }
+    }
+
+    /// Reads of the next statement the one triple that the anchor is about, if that is surely all there is to it.
+    fn skim(&self, text: &mut Text<'_, '_>, hit: usize) -> bool {
+        let Some(Skimmed { subject, predicate, end }) = skim(text.bytes, text.at, hit) else { return false };
+        let Some(utf8) = text.utf8 else { return false };
+        let arena = Arena::default();
+        let triple = Reader::new(&arena, &self.prefixes, utf8, subject, text.whole).triple(predicate);
+        let Some(triple) = triple else { return false };
+        if let Some(fact) = facts::fact(&triple, self.manner.scheme) {
+            let place = text.place_of(subject);
+            (text.sink)(Found { fact, place });
+        }
+        text.at = end;
+        true
     }
 
     fn lexed(&mut self, text: &mut Text<'_, '_>) -> Result<bool, SyntaxError> {

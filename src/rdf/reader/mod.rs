@@ -91,6 +91,20 @@ impl<'a> Reader<'a> {
         self.judge(triples)
     }
 
+    /// The triple of the subject that begins where the reader stands, and of the predicate and the only object that begin at
+    /// `predicate`, in the same statement. `None`: they are not plain, or there are more objects.
+    pub fn triple(&mut self, predicate: usize) -> Option<Triple<'a>> {
+        let subject = self.node(self.peek().ok()?).ok()?;
+        if !matches!(self.peek(), Ok(b' ' | b'\t')) {
+            return None;
+        }
+        self.at = predicate;
+        let predicate = self.verb(self.peek().ok()?).ok()?;
+        let first = self.skip_blank().ok()?;
+        let object = self.object(first).ok()?;
+        matches!(self.skip_blank(), Ok(b';' | b'.')).then_some(Triple { subject, predicate, object })
+    }
+
     /// `@prefix label: <namespace> .`
     fn prefix(&mut self) -> Result<(), Stop> {
         self.expect("@prefix")?;

@@ -322,6 +322,7 @@ impl From<SqlError> for CliError {
         let (kind, hint) = match error {
             SqlError::Savepoint(error) => return error.into(),
             SqlError::Storage(error) => return error.into(),
+            SqlError::NoEngine => (Kind::Usage, Some("build it with `--features sql`".to_owned())),
             SqlError::Cancelled => return Self::new(Kind::Interrupted, "interrupted"),
             SqlError::Bug(_) => return Self::of(Kind::Bug, &error),
             SqlError::Statement(ref words) if words.starts_with("table '") => {

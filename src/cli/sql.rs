@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -15,7 +15,6 @@ use crate::env::Env;
 use crate::savepoint::OnExisting;
 use crate::sql::engine::Engine;
 use crate::sql::form::Form;
-use crate::sql::rows::Rows;
 use crate::sql::statements::{self, BuiltIn};
 use crate::sql::{Settings, SqlError};
 use crate::storage::{self, Blob, Location, StorageError, Writer};
@@ -111,8 +110,8 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     for (name, place) in &tables {
         engine.add_table(name, place)?;
     }
-    let rows = write(engine.query(&text, &values)?, form, target.as_ref())?;
-    if let Some(rows) = rows {
+    let write = |out: &mut dyn Write| engine.query(&text, &values)?.write(form, out);
+    if let Some(rows) = write_to(target.as_ref(), write)? {
         output.note(format_args!("{}\n", counted(rows, "row")));
     }
     Ok(())
@@ -185,17 +184,20 @@ fn pair(text: &str, flag: &str) -> Result<(String, String), CliError> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Writes the rows and gives their number; `None` if nobody wants to read them any more.
-fn write(rows: Rows<'_>, form: Form, target: Option<&Location>) -> Result<Option<u64>, CliError> {
+/// Has the rows written and gives their number; `None` if nobody wants to read them any more.
+fn write_to(
+    target: Option<&Location>,
+    write: impl FnOnce(&mut dyn Write) -> Result<u64, SqlError>,
+) -> Result<Option<u64>, CliError> {
     let Some(target) = target else {
-        return match rows.write(form, &mut io::stdout().lock()) {
+        return match write(&mut io::stdout().lock()) {
             Err(SqlError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
             Err(SqlError::Write(error)) => Err(CliError::stdout(error)),
             rows => Ok(Some(rows?)),
         };
     };
     let mut file = Writer::create(target)?;
-    let rows = rows.write(form, &mut file)?;
+    let rows = write(&mut file)?;
     file.finish()?;
     Ok(Some(rows))
 }

@@ -1,18 +1,28 @@
 //! SQL over triples tables, revision maps and savepoints: the one door to datafusion.
 //!
 //! Promise: one statement that only reads, over tables that are read in parts, with filters pushed into the files.
-//! In -> out: [`Settings`], tables by name and place, a statement, values of its parameters -> [`rows::Rows`].
+//! In -> out: [`Settings`], tables by name and place, a statement, values of its parameters -> rows.
 //! Invariant: nothing is changed anywhere; what does not fit into the memory given is sorted and grouped on disk.
 //! Not here: what the statements say (see `sql/`), and where results go.
 
+#[cfg(feature = "sql")]
+mod encoder;
+#[cfg(feature = "sql")]
+pub mod engine;
+#[cfg(not(feature = "sql"))]
+#[path = "without.rs"]
 pub mod engine;
 pub mod form;
+#[cfg(feature = "sql")]
 mod map;
+#[cfg(feature = "sql")]
 pub mod rows;
+#[cfg(feature = "sql")]
 mod statement;
 pub mod statements;
+#[cfg(feature = "sql")]
 mod tables;
-#[cfg(test)]
+#[cfg(all(test, feature = "sql"))]
 mod tests;
 
 use std::error::Error;
@@ -34,6 +44,9 @@ pub struct Settings {
 /// Why a statement gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum SqlError {
+    /// The program was built without the feature `sql`.
+    #[error("this headwater was built without its SQL engine")]
+    NoEngine,
     /// The statement is no SQL, or names what is not there.
     #[error("the statement cannot be run: {0}")]
     Statement(String),

@@ -1,7 +1,7 @@
 //! The result of a statement, as it comes.
 //!
 //! Promise: rows are written as soon as they are known, in the order of the statement.
-//! Not here: what they look like (see `form`).
+//! Not here: what they look like (see `encoder`).
 
 use std::future::poll_fn;
 use std::io::Write;
@@ -9,8 +9,9 @@ use std::io::Write;
 use datafusion::execution::SendableRecordBatchStream;
 
 use crate::sql::SqlError;
+use crate::sql::encoder::Encoder;
 use crate::sql::engine::{Engine, told};
-use crate::sql::form::{Encoder, Form};
+use crate::sql::form::Form;
 
 /// The rows.
 pub struct Rows<'a> {
@@ -24,7 +25,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Writes all of them and gives their number. Errors: `Write`, and those of running.
-    pub fn write(mut self, form: Form, target: &mut impl Write) -> Result<u64, SqlError> {
+    pub fn write(mut self, form: Form, mut target: impl Write) -> Result<u64, SqlError> {
         let mut encoder = Encoder::new(form, self.stream.schema())?;
         let mut rows = 0;
         while let Some(batch) = self.engine.wait(poll_fn(|context| self.stream.as_mut().poll_next(context)))? {

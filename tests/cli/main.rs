@@ -35,7 +35,10 @@ mod savepoint;
 mod dump_start;
 
 /// `sql`.
+#[cfg(feature = "sql")]
 mod sql;
+#[cfg(feature = "sql")]
+mod tables;
 
 /// JSON for programs.
 mod json;

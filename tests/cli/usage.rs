@@ -79,3 +79,13 @@ fn a_dump_is_the_same_in_any_spelling() {
 fn a_wrong_time_is_named() {
     TestEnv::new().run("generate-dump --output $DIR/x.ttl --start yesterday").expect(2, &["--start", "yesterday"]);
 }
+
+/// A build without the SQL engine says so, and how to have one.
+#[cfg(not(feature = "sql"))]
+#[test]
+fn without_the_sql_engine() {
+    let env = TestEnv::new();
+    for command in ["sql dump_start --table triples=$SAMPLES", "dump-start --triples $SAMPLES"] {
+        env.run(command).expect(2, &["built without its SQL engine", "hint: build it with `--features sql`"]);
+    }
+}

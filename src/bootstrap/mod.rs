@@ -19,7 +19,7 @@ use crate::compression::source::DecodeError;
 use crate::dump::scan::Manner;
 use crate::env::Env;
 use crate::revision_map::{self, Negative, RevisionMapError, WriteOptions};
-use crate::savepoint::native::manifest::{DumpStarts, Provenance};
+use crate::savepoint::native::manifest::{CREATED_BY, DumpStarts, Provenance};
 use crate::savepoint::{self, OnExisting, SavepointError};
 use crate::sql::SqlError;
 use crate::storage::{self, Location, StorageError, Writer};
@@ -237,7 +237,7 @@ fn provenance(config: &Config, gathered: &Gathered, now: Timestamp) -> Provenanc
     let headers = gathered.headers();
     Provenance {
         created_at: now,
-        created_by: concat!("headwater ", env!("CARGO_PKG_VERSION")).to_owned(),
+        created_by: CREATED_BY.to_owned(),
         inputs: gathered.inputs.clone(),
         concept: config.wiki.scheme.concept().to_owned(),
         entity_data: config.wiki.scheme.entity_data().to_owned(),

@@ -185,7 +185,9 @@ impl From<SavepointError> for CliError {
             SavepointError::NotEmpty { .. } => Self::of(Kind::Usage, &error)
                 .hint("choose another directory: headwater never deletes files that are not its own"),
             SavepointError::NotASavepoint { .. } => {
-                Self::of(Kind::Data, &error).hint("a run that was killed leaves no _metadata; run bootstrap again")
+                Self::of(Kind::Data, &error).hint(
+                    "a run that was killed leaves no _metadata: run bootstrap again; a run that wrote two formats has a directory for each, flink and native",
+                )
             }
             SavepointError::Unfit { ref unfit, .. } => {
                 let hint = unfit_hint(unfit);

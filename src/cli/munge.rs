@@ -49,7 +49,7 @@ pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
     let mut shown = Shown { explain: args.explain, ..Shown::default() };
     let mut failed = None;
     let manner = Manner { scheme: &wiki.scheme, strict: false };
-    let read = batches::read(&source, manner, Cut::Never, &mut Fill::default(), &mut |event| {
+    let read = batches::read(&source, manner, 1, Cut::Never, &mut Fill::default(), &mut |event| {
         let Event::Batch(batch) = event else { return ControlFlow::Continue(()) };
         failed = show(&munger, &batch, &mut shown, output).err();
         if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -22,9 +22,9 @@ pub type Sink<'w> = &'w mut dyn FnMut(&[u8], u64) -> ControlFlow<()>;
 
 /// Gives the whole text to `windows`, until it breaks off; then `false`.
 ///
-/// Blocks of bzip2 are decoded by rayon's threads, some ahead. All else is decoded here: a gzip member of Wikidata's dumps has
+/// Blocks of bzip2 are decoded by rayon's threads, so many `parts` of the file ahead. All else is decoded here: a gzip member of Wikidata's dumps has
 /// 500 MB of text, and one thread decodes them faster than many can munge.
-pub fn text(source: &Source, windows: Sink<'_>) -> Result<bool, DecodeError> {
+pub fn text(source: &Source, parts: usize, windows: Sink<'_>) -> Result<bool, DecodeError> {
     let mut going = true;
     let mut give = |text: &[u8], byte: u64| {
         let flow = windows(text, byte);
@@ -32,7 +32,7 @@ pub fn text(source: &Source, windows: Sink<'_>) -> Result<bool, DecodeError> {
         flow
     };
     if source.compression() == Compression::Bzip2 {
-        side_by_side(source, &mut give)?;
+        side_by_side(source, parts, &mut give)?;
     } else {
         let before = source.consumed();
         source.decode(Seam::START, source.size(), &mut |text| give(text, source.consumed() - before))?;
@@ -47,13 +47,13 @@ struct Part {
     end: Result<Seam, DecodeError>,
 }
 
-fn side_by_side(source: &Source, windows: Sink<'_>) -> Result<(), DecodeError> {
+fn side_by_side(source: &Source, parts: usize, windows: Sink<'_>) -> Result<(), DecodeError> {
     rayon::in_place_scope_fifo(|scope| {
         let mut ranges = source.ranges();
         let mut ahead: VecDeque<(Range<u64>, Receiver<Part>)> = VecDeque::new();
         let mut expected = Seam::START;
         loop {
-            while ahead.len() <= rayon::current_num_threads() {
+            while ahead.len() < parts {
                 let Some(range) = ranges.next() else { break };
                 let (sender, receiver) = sync_channel(1);
                 let part = range.clone();

@@ -65,16 +65,18 @@ pub enum Event {
 /// Where events go; `Break` ends the reading.
 pub type Sink<'s> = &'s mut dyn FnMut(Event) -> ControlFlow<()>;
 
-/// Reads a file and returns where it ends, or where the sink broke off.
+/// Reads a file, decoding so many `parts` of it ahead where that can be done, and returns where it ends, or where the sink
+/// broke off.
 pub fn read(
     source: &Source,
     manner: Manner<'_>,
+    parts: usize,
     cut: Cut,
     fill: &mut Fill,
     sink: Sink<'_>,
 ) -> Result<Place, DecodeError> {
     let mut cutter = Cutter::new(manner, cut, fill);
-    if ordered::text(source, &mut |text, byte| cutter.push(text, byte, sink))? {
+    if ordered::text(source, parts, &mut |text, byte| cutter.push(text, byte, sink))? {
         // There is nothing left to be broken off.
         let _ = cutter.finish(sink);
         cutter.fill.before += source.size();

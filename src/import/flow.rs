@@ -2,7 +2,7 @@
 //!
 //! Promise: the output depends on the dumps and the configuration, not on how many threads there are.
 //! In -> out: [`Source`]s -> files, and what was gathered on the way.
-//! Invariant: the calling thread decodes, scans and writes; rayon's threads munge. A few batches a thread are in memory.
+//! Invariant: the calling thread decodes, scans and writes; rayon's threads munge. What is in memory is what the [`Shares`] allow.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -21,6 +21,7 @@ use crate::dump::headers::Headers;
 use crate::dump::scan::{Found, Place};
 use crate::env::Env;
 use crate::import::journal::{self, Journal, Skip, UNFINISHED};
+use crate::import::memory::Shares;
 use crate::import::output::Output;
 use crate::import::worker::{self, Content, Done, Job, Piece, Plan};
 use crate::import::{Config, Files, ImportError};
@@ -84,10 +85,12 @@ pub fn run(
     };
     let skip_to = journal.as_ref().map(|journal| (journal.dump, journal.offset));
     let journal = journal.unwrap_or_else(|| Journal { fingerprint, ..Journal::default() });
-    let output = output(config, &dir.join(UNFINISHED), journal.files.clone())?;
+    let shares = Shares::of(config.memory, rayon::current_num_threads(), config.group_rows);
+    let output = output(config, &shares, &dir.join(UNFINISHED), journal.files.clone())?;
     rayon::in_place_scope_fifo(|scope| {
         let mut flow = Flow {
             config,
+            shares,
             plan: &plan,
             env,
             scope,
@@ -110,16 +113,16 @@ pub fn run(
     })
 }
 
-fn output(config: &Config, dir: &Location, done: Vec<StoredFile>) -> Result<Output, ImportError> {
+fn output(config: &Config, shares: &Shares, dir: &Location, done: Vec<StoredFile>) -> Result<Output, ImportError> {
     Ok(match config.format {
-        Format::Parquet => Output::table(dir.clone(), config.level, config.group_rows, config.memory, done)
-            .map_err(TriplesError::from)?,
+        Format::Parquet => Output::table(dir.clone(), config.level, shares, done).map_err(TriplesError::from)?,
         format => Output::text(dir.clone(), format, config.compression, done),
     })
 }
 
 struct Flow<'f, 's> {
     config: &'f Config,
+    shares: Shares,
     plan: &'s Plan,
     env: &'f Env,
     scope: &'f ScopeFifo<'s>,
@@ -155,7 +158,8 @@ impl<'s> Flow<'_, 's> {
         self.file = FileFacts { name, form, bytes, headers: Some(Headers::default()), ..FileFacts::default() };
         self.format = None;
         let mut result = Ok(());
-        let read = batches::read(source, manner(&self.config.base), cut, fill, &mut |event| {
+        let parts = self.shares.parts;
+        let read = batches::read(source, manner(&self.config.base), parts, cut, fill, &mut |event| {
             result = match event {
                 Event::Found(found) => self.found(found, source.location()),
                 Event::Batch(batch) => self.batch(number, batch),
@@ -223,7 +227,7 @@ impl<'s> Flow<'_, 's> {
             let _ = sender.send(worker::work(plan, job));
         });
         self.ahead.push_back(ahead);
-        self.settle(2 * rayon::current_num_threads() + 1)
+        self.settle(self.shares.batches)
     }
 
     /// Takes what workers have done until no more than `most` batches are in work.
@@ -299,10 +303,9 @@ impl<'s> Flow<'_, 's> {
     fn finish(mut self) -> Result<Imported, ImportError> {
         if let Some(shared) = self.shared.take() {
             self.env.progress.writing.store(true, Ordering::Relaxed);
-            let memory = usize::try_from(self.config.memory / 2).unwrap_or(usize::MAX);
             let (plan, output, scope, stop) = (self.plan, &mut self.output, self.scope, &self.env.stop);
             let contexts = Contexts::of(self.config);
-            shared.finish(memory, &|lines| contexts.piece(plan, lines), &mut |piece| {
+            shared.finish(self.shares.lines, &|lines| contexts.piece(plan, lines), &mut |piece| {
                 if stop.load(Ordering::Relaxed) { Err(TriplesError::Stopped) } else { output.add(piece, scope) }
             })?;
         }

@@ -9,7 +9,7 @@ use crate::bootstrap::report::HeaderReport;
 use crate::import::Config;
 use crate::import::flow::Imported;
 use crate::rdf::ntriples::Encoding;
-use crate::savepoint::native::manifest::Input;
+use crate::savepoint::native::manifest::{CREATED_BY, Input};
 use crate::triples::Format;
 use crate::triples::files::StoredFile;
 use crate::wikibase::timestamp::Timestamp;
@@ -73,7 +73,7 @@ impl Manifest {
         Self {
             version: 1,
             created_at: now.to_string(),
-            created_by: concat!("headwater ", env!("CARGO_PKG_VERSION")).to_owned(),
+            created_by: CREATED_BY.to_owned(),
             format: config.format.name(),
             concept: config.base.wiki.scheme.concept().to_owned(),
             inputs: imported.gathered.inputs.clone(),

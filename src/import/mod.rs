@@ -9,6 +9,7 @@
 pub mod flow;
 pub mod journal;
 pub mod manifest;
+mod memory;
 pub mod output;
 pub mod report;
 pub mod target;
@@ -63,7 +64,7 @@ pub struct Config {
     pub group_rows: usize,
     /// Entities that may be bad before the run ends.
     pub max_bad: u64,
-    /// Bytes of memory that the run may use, about, beside the state of the entities.
+    /// Bytes of memory that the run may use, beside the state of the entities. Row groups are smaller if they must.
     pub memory: u64,
     /// A local directory for what does not fit into memory; `None`: beside the output, or the system's.
     pub scratch: Option<PathBuf>,

@@ -2,7 +2,7 @@
 //!
 //! Promise: pieces given in order are written in order; a file is published when it is complete.
 //! Invariant: a row group is encoded on rayon's threads and added in its turn, so that the files do not depend on how many
-//! there are. At most `AHEAD` groups a thread are waited for, and no more than fit into the memory given.
+//! there are. As many groups are waited for as their share of the memory allows.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,17 +13,13 @@ use rayon::ScopeFifo;
 use crate::columns::ColumnsError;
 use crate::columns::table::{Group, Table, TableFile};
 use crate::compression::Compression;
+use crate::import::memory::Shares;
 use crate::import::worker::{Content, Piece};
 use crate::rdf::turtle;
 use crate::storage::Location;
 use crate::triples::files::{Files, StoredFile};
 use crate::triples::rows::{self, FIELDS, Rows};
 use crate::triples::{Format, TriplesError};
-
-/// Row groups in work for each thread, if there is the memory.
-const AHEAD: usize = 2;
-/// Bytes that a row may take while its group is in work, about: its cells, and columns made of them.
-const ROW: usize = 320;
 
 /// The open output of a run.
 pub struct Output {
@@ -56,20 +52,13 @@ impl Output {
         Self { files: Files::new(dir, "triples", extension, done), kind: Kind::Text { compression, is_turtle } }
     }
 
-    /// Files of a table in `dir`, of row groups of about `group_rows` rows, made in about so many bytes of `memory`.
-    pub fn table(
-        dir: Location,
-        level: i32,
-        group_rows: usize,
-        memory: u64,
-        done: Vec<StoredFile>,
-    ) -> Result<Self, ColumnsError> {
-        let fit = usize::try_from(memory / (group_rows * ROW).max(1) as u64).unwrap_or(usize::MAX);
+    /// Files of a table in `dir`, compressed at `level`, of row groups as large and as many at once as the `shares` say.
+    pub fn table(dir: Location, level: i32, shares: &Shares, done: Vec<StoredFile>) -> Result<Self, ColumnsError> {
         let groups = Groups {
             table: Arc::new(Table::new(&FIELDS, level)?),
             file: None,
-            group_rows,
-            most: fit.saturating_sub(1).clamp(1, AHEAD * rayon::current_num_threads()),
+            group_rows: shares.group_rows,
+            most: shares.groups,
             pending: Vec::new(),
             pending_rows: 0,
             encoding: VecDeque::new(),

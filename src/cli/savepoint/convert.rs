@@ -11,7 +11,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::input::{Existing, FormatArg, Parallelism, WikiArgs};
 use crate::cli::savepoint::dir;
 use crate::env::Env;
-use crate::savepoint::native::manifest::{Input, Provenance};
+use crate::savepoint::native::manifest::{CREATED_BY, Input, Provenance};
 use crate::savepoint::{self, About, Contents, Written};
 use crate::storage::Location;
 
@@ -87,7 +87,7 @@ fn provenance(args: &Args, env: &Env, dir: &Location, size: u64) -> Result<Prove
     let wiki = args.wiki.wiki()?;
     Ok(Provenance {
         created_at: (env.now)(),
-        created_by: concat!("headwater ", env!("CARGO_PKG_VERSION")).to_owned(),
+        created_by: CREATED_BY.to_owned(),
         inputs: vec![Input { location: dir.to_string(), size }],
         concept: wiki.scheme.concept().to_owned(),
         entity_data: wiki.scheme.entity_data().to_owned(),

@@ -81,7 +81,7 @@ impl Line {
                 };
                 (format!("Flink {origin}, {form_name}"), Some(checkpoint), form)
             }
-            list::Kind::Unknown => ("incomplete".to_owned(), None, None),
+            list::Kind::Unknown => ("of an unknown kind".to_owned(), None, None),
         };
         Self {
             location: found.dir.to_string(),

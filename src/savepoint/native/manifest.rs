@@ -21,6 +21,9 @@ const VERSION: u64 = 1;
 /// Stands in the place of the checksum while it is computed.
 const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// This program, as a manifest names what made it.
+pub const CREATED_BY: &str = concat!("headwater ", env!("CARGO_PKG_VERSION"));
+
 /// How a state came to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {

@@ -69,7 +69,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1000, env = "HEADWATER_MAX_BAD_ENTITIES")]
     max_bad_entities: u64,
     /// How much memory the run may use, beside 9 bytes for each entity of the dumps
-    #[arg(long, value_name = "MIB", default_value_t = 1024, env = "HEADWATER_MEMORY",
+    #[arg(long, value_name = "MIB", default_value_t = 768, env = "HEADWATER_MEMORY",
         value_parser = clap::value_parser!(u64).range(256..))]
     memory: u64,
     /// A local directory for what does not fit into memory. Default: the output's own, or the system's if that is no disk

@@ -102,10 +102,13 @@ fn write_state(
         let groups = GROUPS * round / rounds..GROUPS * (round + 1) / rounds;
         let dealt = Dealt::all(&slices, state, groups);
         checked()?;
-        files.par_iter_mut().try_for_each(|file| file.write(&dealt))?;
+        files.par_iter_mut().try_for_each(|file| file.write(&dealt, &checked))?;
     }
     checked()
 }
+
+/// An error as soon as the caller wants no more.
+type Checked<'c> = &'c (dyn Fn() -> Result<(), SavepointError> + Sync);
 
 /// Entities whose ids are of one length and letter, with consecutive numbers.
 struct Slice {
@@ -260,13 +263,14 @@ impl StateFile {
     }
 
     /// Writes those of the dealt key groups that belong here; with its last one the file is complete.
-    fn write(&mut self, dealt: &Dealt) -> Result<(), SavepointError> {
+    fn write(&mut self, dealt: &Dealt, checked: Checked<'_>) -> Result<(), SavepointError> {
         let groups = self.groups.start.max(dealt.groups.start)..self.groups.end.min(dealt.groups.end);
         let parts = self.parts(groups.clone(), dealt);
         // Some at once, as this may be the only file.
         for parts in parts.chunks(rayon::current_num_threads()) {
             let bytes: Vec<_> = parts.par_iter().map(|groups| dealt.bytes(groups.clone())).collect();
             bytes.into_iter().try_for_each(|bytes| self.append(bytes))?;
+            checked()?;
         }
         if groups.end == self.groups.end
             && let Some(writer) = self.writer.take()
@@ -303,15 +307,15 @@ impl StateFile {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.writer.is_none() {
-            let mut writer = Writer::create(&self.location)?;
-            writer.append(&header::of_last_seen())?;
-            self.writer = Some(writer);
-        }
-        match &mut self.writer {
-            Some(writer) => Ok(writer.give(bytes.into())?),
-            None => Ok(()),
-        }
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let mut writer = Writer::create(&self.location)?;
+                writer.append(&header::of_last_seen())?;
+                none.insert(writer)
+            }
+        };
+        Ok(writer.give(bytes.into())?)
     }
 }
 

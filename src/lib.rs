@@ -16,6 +16,7 @@ pub mod wikibase;
 pub mod columns;
 pub mod compression;
 pub mod dump;
+pub mod kafka;
 pub mod revision_map;
 pub mod savepoint;
 pub mod storage;

@@ -17,6 +17,7 @@ const RANKS: &[(&str, u8)] = &[
     ("env", 2),
     ("generate", 2),
     ("storage", 3),
+    ("kafka", 3),
     ("compression", 4),
     ("columns", 4),
     ("dump", 5),
@@ -33,6 +34,7 @@ const RANKS: &[(&str, u8)] = &[
 const DOORS: &[(&str, &str)] = &[
     ("object_store", "storage"),
     ("tokio", "storage"),
+    ("rdkafka*", "kafka"),
     ("futures", "storage"),
     ("url", "storage"),
     ("datafusion", "sql"),

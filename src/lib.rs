@@ -25,6 +25,7 @@ pub mod triples;
 // Flows.
 pub mod bootstrap;
 pub mod import;
+pub mod offsets;
 pub mod sql;
 
 // The command line.

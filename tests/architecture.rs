@@ -26,6 +26,7 @@ const RANKS: &[(&str, u8)] = &[
     ("savepoint", 5),
     ("sql", 6),
     ("bootstrap", 7),
+    ("offsets", 7),
     ("import", 8),
     ("cli", 9),
 ];

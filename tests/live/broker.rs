@@ -142,7 +142,10 @@ impl Broker {
         for (partition, offset) in offsets {
             list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).expect("an offset");
         }
-        self.consumer(group).commit(&list, CommitMode::Sync).expect("a commit");
+        let consumer = self.consumer(group);
+        // To ask is to wait for the group's coordinator, which a Kafka that has just begun has yet to choose.
+        consumer.committed_offsets(list.clone(), PATIENCE).expect("Kafka answers");
+        consumer.commit(&list, CommitMode::Sync).expect("a commit");
     }
 
     /// What a group has committed for partitions 0, 1, … of a topic.

@@ -1,7 +1,7 @@
 //! Where a group is to begin, and what that would mean.
 //!
 //! Promise: every way in which a position can lose or repeat records is named as a [`Risk`]; what is not known is said to be.
-//! In -> out: what was seen of each partition -> [`Plan`]; [`Position::start`] and [`Position::step`] judge it.
+//! In -> out: what was seen of each partition -> [`Plan`]; [`Position::found`] and [`Position::step`] judge it.
 //! Invariant: pure; a verdict is computed from the numbers and never stored beside them.
 //! Not here: how it was seen (`offsets::observe`), and how it is written down (`offsets::file`).
 

@@ -16,6 +16,7 @@ pub mod wikibase;
 pub mod columns;
 pub mod compression;
 pub mod dump;
+pub mod kafka;
 pub mod revision_map;
 pub mod savepoint;
 pub mod storage;
@@ -24,6 +25,7 @@ pub mod triples;
 // Flows.
 pub mod bootstrap;
 pub mod import;
+pub mod offsets;
 pub mod sql;
 
 // The command line.

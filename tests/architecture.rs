@@ -17,6 +17,7 @@ const RANKS: &[(&str, u8)] = &[
     ("env", 2),
     ("generate", 2),
     ("storage", 3),
+    ("kafka", 3),
     ("compression", 4),
     ("columns", 4),
     ("dump", 5),
@@ -25,6 +26,7 @@ const RANKS: &[(&str, u8)] = &[
     ("savepoint", 5),
     ("sql", 6),
     ("bootstrap", 7),
+    ("offsets", 7),
     ("import", 8),
     ("cli", 9),
 ];
@@ -33,6 +35,7 @@ const RANKS: &[(&str, u8)] = &[
 const DOORS: &[(&str, &str)] = &[
     ("object_store", "storage"),
     ("tokio", "storage"),
+    ("rdkafka*", "kafka"),
     ("futures", "storage"),
     ("url", "storage"),
     ("datafusion", "sql"),

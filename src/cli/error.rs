@@ -8,6 +8,8 @@ use crate::bootstrap::BootstrapError;
 use crate::bootstrap::guard::Refusal;
 use crate::compression::source::DecodeError;
 use crate::import::ImportError;
+use crate::kafka::{KafkaError, PropertyError};
+use crate::offsets::OffsetsError;
 use crate::revision_map::RevisionMapError;
 use crate::savepoint::SavepointError;
 use crate::savepoint::flink::Unfit;
@@ -319,6 +321,69 @@ impl From<RevisionMapError> for CliError {
     }
 }
 
+impl From<PropertyError> for CliError {
+    fn from(error: PropertyError) -> Self {
+        Self::of(Kind::Usage, &error)
+    }
+}
+
+impl From<KafkaError> for CliError {
+    fn from(error: KafkaError) -> Self {
+        let (kind, hint) = match error {
+            KafkaError::Stopped => return interrupted(),
+            KafkaError::Property { .. } | KafkaError::Settings(_) => {
+                (Kind::Usage, "properties are those of librdkafka: see its CONFIGURATION.md")
+            }
+            KafkaError::Unreachable { .. } => {
+                (Kind::Unavailable, "are these the brokers, and their security settings? --timeout gives more time")
+            }
+            KafkaError::Refused { .. } => (Kind::Data, "may this user describe and read the topics and the group?"),
+            KafkaError::Active { .. } => (Kind::Data, STOP_GROUP),
+            KafkaError::Unreadable { .. } => (Kind::Data, "make a new plan"),
+        };
+        Self::of(kind, &error).hint(hint)
+    }
+}
+
+impl From<OffsetsError> for CliError {
+    fn from(error: OffsetsError) -> Self {
+        let (kind, hint) = match &error {
+            OffsetsError::Kafka(_) | OffsetsError::Storage(_) => {
+                return match error {
+                    OffsetsError::Kafka(error) => error.into(),
+                    OffsetsError::Storage(error) => error.into(),
+                    error => Self::of(Kind::Bug, &error),
+                };
+            }
+            OffsetsError::File { .. } => {
+                (Kind::Data, "give the file that `headwater offsets plan` or `apply` wrote".to_owned())
+            }
+            OffsetsError::OtherCluster { .. } => (Kind::Usage, "give the brokers of that cluster".to_owned()),
+            OffsetsError::Future { .. } => {
+                (Kind::Usage, "give the start of the dump, in UTC or with its offset".to_owned())
+            }
+            OffsetsError::NoTopic(_) => (
+                Kind::Data,
+                "is a --prefix missing, such as eqiad.? Topics that this user may not see are not there".to_owned(),
+            ),
+            OffsetsError::Active { .. } => (Kind::Data, STOP_GROUP.to_owned()),
+            OffsetsError::Changed(_) => (Kind::Data, "make a new plan".to_owned()),
+            OffsetsError::Risky(risks) => {
+                let flags: Vec<_> = risks.iter().map(|risk| format!("--allow-{}", risk.name())).collect();
+                (Kind::Data, format!("to go on all the same: {}", flags.join(" ")))
+            }
+            OffsetsError::HalfWay { saved, .. } | OffsetsError::NotKept { saved, .. } => {
+                let kind = if matches!(error, OffsetsError::HalfWay { .. }) { Kind::Unavailable } else { Kind::Data };
+                let hint = format!(
+                    "`headwater offsets verify` tells what is committed; `headwater offsets rollback {saved}` goes back"
+                );
+                (kind, hint)
+            }
+        };
+        Self::of(kind, &error).hint(hint)
+    }
+}
+
 impl From<SqlError> for CliError {
     fn from(error: SqlError) -> Self {
         let (kind, hint) = match error {
@@ -350,6 +415,7 @@ impl From<SqlError> for CliError {
     }
 }
 
+const STOP_GROUP: &str = "stop its consumers first: Kafka takes no offsets from others while it has members";
 const TRIPLES: &str = "a triples table has the columns context, subject, predicate and object, each an N-Triples term; \
     _manifest.json beside its files, if `import` made them, has their checksums";
 const TABLES: &str =

@@ -13,6 +13,7 @@ mod import;
 mod input;
 mod man;
 mod munge;
+mod offsets;
 mod progress;
 mod revision_map;
 mod runtime;
@@ -63,6 +64,7 @@ enum Command {
     RevisionMap(revision_map::Args),
     DumpStart(dump_start::Args),
     Savepoint(savepoint::Args),
+    Offsets(offsets::Args),
     Sql(sql::Args),
     GenerateDump(generate::Args),
     Completions(completions::Args),
@@ -96,6 +98,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::RevisionMap(args) => revision_map::run(&args, env, output),
         Command::DumpStart(args) => dump_start::run(&args, env, output),
         Command::Savepoint(args) => savepoint::run(&args, env, output),
+        Command::Offsets(args) => offsets::run(&args, env, output),
         Command::Sql(args) => sql::run(&args, env, output),
         Command::GenerateDump(args) => generate::run(&args, env),
         Command::Completions(args) => completions::run(&args),

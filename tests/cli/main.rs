@@ -34,6 +34,9 @@ mod savepoint;
 /// `dump-start`.
 mod dump_start;
 
+/// `offsets`, as far as it goes without Kafka.
+mod offsets;
+
 /// `sql`.
 #[cfg(feature = "sql")]
 mod sql;

@@ -3,5 +3,8 @@
 //! Promise: nothing here passes without the program it is about; a test whose variable is not set says so and, where CI=true,
 //! fails.
 
+mod broker;
 mod flink;
+mod kafka;
+mod relay;
 mod room;

@@ -68,7 +68,6 @@ controlled.shutdown.max.retries=0
 
 class Kafka(Server):
     name = "kafka"
-    default = False
     ports = 3
     variables = (
         "HEADWATER_LIVE_KAFKA",

@@ -1,0 +1,64 @@
+//! How to reach Kafka, from arguments, environment and a file.
+
+use crate::cli::error::CliError;
+use crate::env::Env;
+use crate::kafka::cluster::Cluster;
+use crate::kafka::{Property, Settings};
+use crate::offsets::span::Span;
+use crate::storage::{Blob, Location};
+
+/// The variable of the environment that holds a password: not a flag, which others could see.
+const PASSWORD: &str = "HEADWATER_KAFKA_PASSWORD";
+/// The largest file of properties, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// How to reach Kafka.
+#[derive(Debug, clap::Args)]
+pub struct Connection {
+    /// Brokers of the cluster; one that answers is enough
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', required = true, env = "HEADWATER_BROKERS")]
+    brokers: Vec<String>,
+    /// A file of properties of the Kafka client (librdkafka's), one key=value a line: TLS, SASL, secrets
+    #[arg(long, value_name = "FILE", env = "HEADWATER_KAFKA_PROPERTIES")]
+    kafka_properties: Option<String>,
+    /// A property of the Kafka client; of several with one key the last counts, and all before the file
+    #[arg(short = 'X', long = "property", value_name = "KEY=VALUE")]
+    properties: Vec<String>,
+    /// How long an answer of Kafka may take
+    #[arg(long, value_name = "TIME", default_value = "10s", env = "HEADWATER_TIMEOUT", value_parser = Span::parse)]
+    timeout: Span,
+}
+
+impl Connection {
+    /// Connects as that group.
+    pub fn connect(&self, group: &str, env: &Env) -> Result<Cluster, CliError> {
+        if group.is_empty() {
+            return Err(CliError::usage("no group: give its name with --group"));
+        }
+        let mut properties = self.kafka_properties.as_deref().map_or(Ok(Vec::new()), from_file)?;
+        if let Ok(password) = std::env::var(PASSWORD) {
+            properties.push(Property::new("sasl.password", &password)?);
+        }
+        for property in &self.properties {
+            properties.push(Property::parse(property)?);
+        }
+        let settings = Settings {
+            brokers: self.brokers.join(","),
+            group: group.to_owned(),
+            properties,
+            timeout: self.timeout.duration(),
+        };
+        Ok(Cluster::connect(&settings, env)?)
+    }
+}
+
+fn from_file(file: &str) -> Result<Vec<Property>, CliError> {
+    let blob = Blob::open(&Location::parse(file)?)?;
+    let no_text = || CliError::usage(format!("{file} is no file of properties: it is no text of up to 1 MiB"));
+    if blob.size() > MAX_BYTES {
+        return Err(no_text());
+    }
+    let text = blob.read(0..blob.size())?;
+    let text = std::str::from_utf8(&text).map_err(|_| no_text())?;
+    Property::parse_lines(text).map_err(|(line, error)| CliError::usage(format!("{file}, line {line}: {error}")))
+}

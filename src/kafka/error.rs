@@ -1,0 +1,106 @@
+//! Why Kafka did not do as asked.
+
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+
+use crate::kafka::Partition;
+
+/// Why Kafka did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KafkaError {
+    /// The client does not take a property, or not that value. The value is not shown.
+    #[error("the Kafka client does not take the property {key}: {reason}")]
+    Property {
+        /// Its key.
+        key: String,
+        /// What the client says.
+        reason: String,
+    },
+    /// The client does not take the properties together.
+    #[error("the Kafka client does not take these settings: {0}")]
+    Settings(String),
+    /// No broker answered in time.
+    #[error("no answer from Kafka at {brokers} within {} s while asking for {action}{}", .timeout.as_secs_f64(), told(.heard))]
+    Unreachable {
+        /// The brokers that were given.
+        brokers: String,
+        /// What was asked for.
+        action: &'static str,
+        /// The time-out.
+        timeout: Duration,
+        /// What the client said last.
+        heard: Vec<String>,
+    },
+    /// Kafka said no.
+    #[error("Kafka at {brokers} refused {action}: {reason}")]
+    Refused {
+        /// The brokers that were given.
+        brokers: String,
+        /// What was asked for.
+        action: &'static str,
+        /// What Kafka said.
+        reason: String,
+    },
+    /// Kafka refused a commit because the group has members.
+    #[error("Kafka refused the commit: the group {group} is active ({reason})")]
+    Active {
+        /// The group.
+        group: String,
+        /// What Kafka said.
+        reason: String,
+    },
+    /// A partition cannot be read where it must be.
+    #[error("{partition} cannot be read from offset {offset}: {reason}")]
+    Unreadable {
+        /// The partition.
+        partition: Partition,
+        /// Where reading was to begin.
+        offset: u64,
+        /// What Kafka said.
+        reason: String,
+    },
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Stopped,
+}
+
+fn told(heard: &[String]) -> String {
+    if heard.is_empty() { String::new() } else { format!(": {}", heard.join("; ")) }
+}
+
+/// Whether the same may succeed later.
+pub fn is_passing(code: Code) -> bool {
+    use Code::*;
+    matches!(
+        code,
+        BrokerTransportFailure
+            | OperationTimedOut
+            | AllBrokersDown
+            | Resolve
+            | TimedOutQueue
+            | MessageTimedOut
+            | WaitingForCoordinator
+            | DestroyBroker
+            | Partial
+            | LeaderNotAvailable
+            | NotLeaderForPartition
+            | RequestTimedOut
+            | BrokerNotAvailable
+            | ReplicaNotAvailable
+            | NetworkException
+            | CoordinatorLoadInProgress
+            | CoordinatorNotAvailable
+            | NotCoordinator
+            | NotEnoughReplicas
+            | NotEnoughReplicasAfterAppend
+            // The broker is up, but does not let us in; the reason is among what was heard.
+            | Authentication
+            | SSL
+    )
+}
+
+/// What the client says of an error, in few words.
+pub fn words(error: &ClientError) -> String {
+    error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
+}

@@ -5,7 +5,7 @@
 //! Invariant: see the module above; the client is asked by one thread at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -151,21 +151,34 @@ impl Cluster {
     }
 
     /// Commits exactly these offsets for the group. Errors: `Active` if it has members; after `Unreachable`, nobody knows
-    /// which of them are committed.
+    /// which of them are committed, and this cluster is of no more use.
     pub fn commit(&self, offsets: &BTreeMap<Partition, Committed>) -> Result<(), KafkaError> {
-        let action = "the commit";
         let offsets: Vec<_> = offsets.iter().collect();
-        for chunk in offsets.chunks(COMMIT_AT_ONCE) {
-            let chunk = list_of_commits(chunk);
-            let committed = self.consumer.commit(&chunk, CommitMode::Sync);
-            committed.map_err(|error| match error.rdkafka_error_code() {
-                Some(Code::UnknownMemberId | Code::IllegalGeneration | Code::RebalanceInProgress) => {
-                    KafkaError::Active { group: self.group.clone(), reason: words(&error) }
-                }
-                _ => self.failed(action, &error),
-            })?;
-        }
-        Ok(())
+        offsets.chunks(COMMIT_AT_ONCE).try_for_each(|chunk| self.commit_at_once(list_of_commits(chunk)))
+    }
+
+    fn commit_at_once(&self, offsets: TopicPartitionList) -> Result<(), KafkaError> {
+        let action = "the commit";
+        // The client waits without end for a coordinator that is gone, and does not tell how a commit ended that it was not to
+        // wait for. So a thread waits, and is left behind if need be; with it the client, which would otherwise not close.
+        let (consumer, (tell, told)) = (Arc::clone(&self.consumer), mpsc::channel());
+        std::thread::spawn(move || {
+            // Nobody listens where the time was up.
+            let _ = tell.send(consumer.commit(&offsets, CommitMode::Sync));
+        });
+        let committed = told.recv_timeout(self.timeout).map_err(|_| self.unreachable(action))?;
+        committed.map_err(|error| match error.rdkafka_error_code() {
+            Some(Code::UnknownMemberId | Code::IllegalGeneration | Code::RebalanceInProgress) => {
+                KafkaError::Active { group: self.group.clone(), reason: words(&error) }
+            }
+            _ => self.failed(action, &error),
+        })
+    }
+
+    /// When an answer to what is asked now is too late, in milliseconds since 1970.
+    pub(in crate::kafka) fn deadline(&self) -> i64 {
+        let timeout = i64::try_from(self.timeout.as_millis()).unwrap_or(i64::MAX);
+        (self.env.now)().millis().saturating_add(timeout)
     }
 
     /// Asks the leaders of `partitions` for the offset that `time` means: a time, or one of Kafka's signs.

@@ -84,18 +84,13 @@ pub fn records_at(
         (partition.clone(), Search::new(*offset, *extent))
     };
     let mut searches: BTreeMap<_, _> = wanted.iter().map(search).collect();
-    let deadline = deadline(cluster);
+    let deadline = cluster.deadline();
     while searches.values().any(|search| search.from.is_some()) {
         let read = read(cluster, &mut searches, deadline);
         cluster.done(ACTION, cluster.consumer.assign(&nothing()))?;
         read?;
     }
     Ok(searches.into_iter().map(|(partition, search)| (partition, search.found)).collect())
-}
-
-fn deadline(cluster: &Cluster) -> i64 {
-    let timeout = i64::try_from(cluster.timeout.as_millis()).unwrap_or(i64::MAX);
-    (cluster.env.now)().millis().saturating_add(timeout)
 }
 
 /// Reads each partition once, side by side.

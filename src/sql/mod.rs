@@ -22,7 +22,8 @@ mod statement;
 pub mod statements;
 #[cfg(feature = "sql")]
 mod tables;
-#[cfg(all(test, feature = "sql"))]
+#[cfg(feature = "sql")]
+#[cfg(test)]
 mod tests;
 
 use std::error::Error;

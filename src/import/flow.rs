@@ -2,7 +2,7 @@
 //!
 //! Promise: the output depends on the dumps and the configuration, not on how many threads there are.
 //! In -> out: [`Source`]s -> files, and what was gathered on the way.
-//! Invariant: the calling thread decodes, scans and writes; rayon's threads munge. What is in memory is what the [`Shares`] allow.
+//! Invariant: the calling thread decodes, scans and writes; rayon's threads munge. What is in memory is what `import::memory` allows.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;

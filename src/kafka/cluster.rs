@@ -245,8 +245,3 @@ fn partitions_of(topic: &Topic, known: &MetadataTopic) -> Vec<Partition> {
     let numbers = known.partitions().iter().filter_map(|partition| u32::try_from(partition.id()).ok());
     numbers.map(|number| Partition { topic: topic.clone(), number }).collect()
 }
-
-/// A list with nothing in it, to let go of partitions.
-pub(in crate::kafka) fn nothing() -> TopicPartitionList {
-    TopicPartitionList::new()
-}

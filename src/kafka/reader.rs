@@ -17,7 +17,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::message::BorrowedMessage;
 
-use crate::kafka::cluster::{Cluster, nothing};
+use crate::kafka::cluster::Cluster;
 use crate::kafka::ear::Ear;
 use crate::kafka::error::{is_passing, words};
 use crate::kafka::request::{list, offset};
@@ -87,7 +87,8 @@ pub fn records_at(
     let deadline = cluster.deadline();
     while searches.values().any(|search| search.from.is_some()) {
         let read = read(cluster, &mut searches, deadline);
-        cluster.done(ACTION, cluster.consumer.assign(&nothing()))?;
+        // Let go of all partitions, also after an error.
+        cluster.done(ACTION, cluster.consumer.assign(&list(std::iter::empty())))?;
         read?;
     }
     Ok(searches.into_iter().map(|(partition, search)| (partition, search.found)).collect())

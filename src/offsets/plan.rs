@@ -130,9 +130,7 @@ impl Risk {
             Self::MoveAhead => "move-ahead",
         }
     }
-}
 
-impl Risk {
     /// What it means, in a few words.
     pub fn meaning(self) -> &'static str {
         match self {

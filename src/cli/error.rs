@@ -147,6 +147,9 @@ impl From<StorageError> for CliError {
     fn from(error: StorageError) -> Self {
         let (kind, hint) = match &error {
             StorageError::Unavailable { .. } => (Kind::Unavailable, None),
+            StorageError::Forbidden { .. } => (Kind::Usage, Some("is it the right user, and may he do that there?")),
+            StorageError::Changed { .. } => (Kind::Data, Some("begin again, when nobody writes there")),
+            StorageError::ReadOnly { .. } => (Kind::Usage, Some("choose another place")),
             StorageError::TooShort { .. } => (Kind::Data, Some("did it change while it was being read?")),
             StorageError::NotADirectory { .. } => (Kind::Usage, Some("choose another place")),
             StorageError::AlreadyExists { .. } => (Kind::Usage, Some("choose another place, or pass --overwrite")),
@@ -183,6 +186,12 @@ impl From<SavepointError> for CliError {
             SavepointError::Cancelled => interrupted(),
             SavepointError::Exists { .. } => {
                 Self::of(Kind::Usage, &error).hint("choose another directory, or pass --overwrite to replace it")
+            }
+            SavepointError::Unfinished { .. } => Self::of(Kind::Usage, &error).hint(
+                "choose another directory; or, if it is certain that nobody is writing there, pass --overwrite",
+            ),
+            SavepointError::Overtaken { .. } => {
+                Self::of(Kind::Unavailable, &error).hint("let one of the two write, to a directory of its own")
             }
             SavepointError::NotEmpty { .. } => Self::of(Kind::Usage, &error)
                 .hint("choose another directory: headwater never deletes files that are not its own"),

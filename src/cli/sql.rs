@@ -17,7 +17,7 @@ use crate::sql::engine::Engine;
 use crate::sql::form::Form;
 use crate::sql::statements::{self, BuiltIn};
 use crate::sql::{Settings, SqlError};
-use crate::storage::{self, Blob, Location, StorageError, Writer};
+use crate::storage::{self, Location, StorageError, Writer};
 
 const GIB: usize = 1 << 30;
 
@@ -162,8 +162,7 @@ fn statement(args: &Args) -> Result<String, CliError> {
     };
     let location = Location::parse(file)?;
     if storage::exists(&location)? {
-        let blob = Blob::open(&location)?;
-        let bytes = blob.read(0..blob.size())?;
+        let bytes = storage::read(&location)?;
         return String::from_utf8(bytes.into()).map_err(|_| CliError::usage(format!("{file} is no text in UTF-8")));
     }
     match BuiltIn::named(file) {

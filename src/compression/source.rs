@@ -97,7 +97,7 @@ pub type Windows<'w> = &'w mut dyn FnMut(&[u8]) -> ControlFlow<()>;
 impl Source {
     /// Opens a file and tells by its first bytes how it is compressed.
     pub fn open(location: &Location) -> Result<Self, StorageError> {
-        let blob = Blob::open(location)?;
+        let blob = Blob::open(location)?.reading_ahead();
         let start = blob.read(0..blob.size().min(4))?;
         let compression = Compression::of_content(&start);
         Ok(Self { compression, part: part(compression), blob: Arc::new(blob), consumed: Arc::default() })

@@ -20,11 +20,11 @@ use crate::dump::facts::{Broken, Fact};
 use crate::dump::headers::Headers;
 use crate::dump::scan::{Found, Place};
 use crate::env::Env;
-use crate::import::journal::{self, Journal, Skip, UNFINISHED};
+use crate::import::journal::{self, Journal, Skip};
 use crate::import::memory::Shares;
 use crate::import::output::Output;
 use crate::import::worker::{self, Content, Done, Job, Piece, Plan};
-use crate::import::{Config, Files, ImportError};
+use crate::import::{Config, Files, ImportError, target};
 use crate::munge::text::{Bad, Munger};
 use crate::rdf::vocab;
 use crate::savepoint::native::manifest::Input;
@@ -86,7 +86,7 @@ pub fn run(
     let skip_to = journal.as_ref().map(|journal| (journal.dump, journal.offset));
     let journal = journal.unwrap_or_else(|| Journal { fingerprint, ..Journal::default() });
     let shares = Shares::of(config.memory, rayon::current_num_threads(), config.group_rows);
-    let output = output(config, &shares, &dir.join(UNFINISHED), journal.files.clone())?;
+    let output = output(config, &shares, &target::workshop(dir), journal.files.clone())?;
     rayon::in_place_scope_fifo(|scope| {
         let mut flow = Flow {
             config,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::import::{Config, ImportError};
+use crate::import::{Config, ImportError, target};
 use crate::rdf::fingerprint::Fingerprint;
 use crate::savepoint::native::manifest::Input;
 use crate::storage::{self, Blob, Location};
@@ -66,8 +66,7 @@ impl Journal {
         if !storage::exists(&location)? {
             return Ok(None);
         }
-        let blob = Blob::open(&location)?;
-        let bytes = blob.read(0..blob.size())?;
+        let bytes = storage::read(&location)?;
         serde_json::from_slice(&bytes).map(Some).map_err(|source| ImportError::BadJournal { location, source })
     }
 
@@ -91,10 +90,10 @@ impl Journal {
     /// none is missing or of another size.
     pub fn gather_files(&self, dir: &Location) -> Result<(), ImportError> {
         for file in &self.files {
-            let unfinished = dir.join(UNFINISHED).join(&file.name);
-            let published = dir.join(&file.name);
+            let unfinished = target::workshop(dir).join(&file.name);
             if !storage::exists(&unfinished)? {
-                if !storage::exists(&published)? {
+                let published = dir.join(&file.name);
+                if !dir.has_names() || !storage::exists(&published)? {
                     return Err(ImportError::Changed(unfinished));
                 }
                 storage::rename(&published, &unfinished)?;

@@ -1,13 +1,13 @@
 //! The directory that an import writes to.
 //!
 //! Promise: files of others are never touched; of an earlier import nothing is left before the first file of this one.
-//! Invariant: files are made in [`UNFINISHED`] and moved when all are complete; the manifest is deleted first and written last, so
-//! that a directory with one is complete.
+//! Invariant: files are made in [`UNFINISHED`] and moved when all are complete, or, in a store where moving is copying, made where
+//! they stay; the manifest is deleted first and written last, so that a directory with one is complete.
 
 use crate::bootstrap;
 use crate::import::journal::{Journal, UNFINISHED};
 use crate::import::{Config, ImportError, OnExisting, manifest};
-use crate::storage::{self, Blob, Claim, Entry, Location};
+use crate::storage::{self, Claim, Entry, Location};
 use crate::triples::files::StoredFile;
 
 /// A note in [`UNFINISHED`]: which files beside the triples the run has begun to publish.
@@ -52,8 +52,7 @@ pub fn has_begun_publishing(config: &Config, dir: &Location) -> Result<bool, Imp
     if !storage::exists(&note)? {
         return Ok(false);
     }
-    let blob = Blob::open(&note)?;
-    Ok(blob.read(0..blob.size())? == beside(config))
+    Ok(storage::read(&note)? == beside(config))
 }
 
 /// Where the savepoints, the revision map and the report go, one a line; an empty line for none.
@@ -78,10 +77,17 @@ fn delete_unpublished(dir: &Location) -> Result<(), ImportError> {
     Ok(storage::delete_unpublished(&dir.join(UNFINISHED), |_| true)?)
 }
 
-/// Moves the files to where they belong.
+/// Where the files are made.
+pub fn workshop(dir: &Location) -> Location {
+    if dir.has_names() { dir.join(UNFINISHED) } else { dir.clone() }
+}
+
+/// Moves the files to where they belong, if they are not there.
 pub fn publish(dir: &Location, files: &[StoredFile]) -> Result<(), ImportError> {
-    let unfinished = dir.join(UNFINISHED);
-    files.iter().try_for_each(|file| storage::rename(&unfinished.join(&file.name), &dir.join(&file.name)))?;
+    if dir.has_names() {
+        let unfinished = workshop(dir);
+        files.iter().try_for_each(|file| storage::rename(&unfinished.join(&file.name), &dir.join(&file.name)))?;
+    }
     Ok(())
 }
 

@@ -67,7 +67,7 @@ type Send<'s> = &'s mut dyn FnMut(Content) -> ControlFlow<()>;
 
 /// Sends the blocks of one file; `Break` when they are no longer wanted.
 fn send_file(location: &Location, env: &Env, send: Send<'_>) -> Result<ControlFlow<()>, RevisionMapError> {
-    let blob = Blob::open(location)?;
+    let blob = Blob::open(location)?.reading_ahead();
     let size = blob.size();
     let flow = if *blob.read(0..size.min(4))? == *b"PAR1" {
         let flow = send_rows(blob, send)?;

@@ -186,6 +186,20 @@ pub enum SavepointError {
         /// One of the files.
         found: Location,
     },
+    /// There are files of a savepoint that was not completed, and nothing tells whether somebody is still at it.
+    #[error("{location} holds files of an unfinished savepoint, such as {found}")]
+    Unfinished {
+        /// The directory.
+        location: Location,
+        /// One of the files.
+        found: Location,
+    },
+    /// Another writer deleted our files, or published a savepoint of his own.
+    #[error("another process wrote to {location} at the same time")]
+    Overtaken {
+        /// The directory.
+        location: Location,
+    },
     /// `_metadata` is not valid.
     #[error("{location} is not valid")]
     Manifest {

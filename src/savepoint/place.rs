@@ -3,6 +3,9 @@
 //! Promise: nothing that is not a savepoint's own is ever deleted, nor a savepoint that a job took; `_metadata` is deleted
 //! before anything else. A savepoint of ours may be replaced by one in the other format.
 
+use bytes::Bytes;
+use rayon::prelude::*;
+
 use crate::savepoint::{METADATA, OnExisting, SavepointError, flink, native};
 use crate::storage::{self, Blob, Location, StorageError};
 
@@ -33,6 +36,14 @@ pub fn survey(dir: &Location, on_existing: OnExisting) -> Result<Survey, Savepoi
             return Err(SavepointError::NotEmpty { location: dir.clone(), found: found.location });
         }
     }
+    // Where a directory cannot be locked, they may be those of another writer who is at it.
+    if on_existing == OnExisting::Refuse
+        && !survey.exists
+        && !dir.has_names()
+        && let Some(found) = survey.ours.first()
+    {
+        return Err(SavepointError::Unfinished { location: dir.clone(), found: found.clone() });
+    }
     if survey.exists && on_existing == OnExisting::Refuse {
         return Err(SavepointError::Exists { location: dir.clone() });
     }
@@ -57,11 +68,50 @@ pub fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointErr
     Ok(())
 }
 
-/// Stores `_metadata`, which makes the directory a savepoint.
-pub fn publish(dir: &Location, metadata: Vec<u8>) -> Result<(), SavepointError> {
-    match storage::create_new(&dir.join(METADATA), metadata.into()) {
-        // Another writer was faster, in the same directory at the same time.
-        Err(StorageError::AlreadyExists { .. }) => Err(SavepointError::Exists { location: dir.clone() }),
-        other => Ok(other?),
+/// Stores `_metadata`, which makes the directory a savepoint of `files`, each with its size in bytes.
+///
+/// Where the directory cannot be locked, another writer who was told to overwrite may delete them meanwhile, or publish a
+/// savepoint of his own. So they are looked at by name before and after, and `_metadata` is read back.
+/// Errors: `Exists`, `Overtaken`, `Storage`.
+pub fn publish(dir: &Location, metadata: Vec<u8>, files: &[(Location, u64)]) -> Result<(), SavepointError> {
+    let metadata = Bytes::from(metadata);
+    let place = dir.join(METADATA);
+    let overtaken = || SavepointError::Overtaken { location: dir.clone() };
+    if !dir.has_names() && !are_there(files)? {
+        return Err(overtaken());
     }
+    match storage::create_new(&place, metadata.clone()) {
+        // Another writer was faster, in the same directory at the same time.
+        Err(StorageError::AlreadyExists { .. }) => return Err(SavepointError::Exists { location: dir.clone() }),
+        other => other?,
+    }
+    if dir.has_names() {
+        return Ok(());
+    }
+    match storage::read(&place) {
+        Ok(found) if found == metadata => {}
+        Ok(_) | Err(StorageError::NotFound { .. }) => return Err(overtaken()),
+        Err(error) => return Err(error.into()),
+    }
+    if !are_there(files)? {
+        storage::delete(&place)?;
+        return Err(overtaken());
+    }
+    Ok(())
+}
+
+fn are_there(files: &[(Location, u64)]) -> Result<bool, StorageError> {
+    let is_there = |(file, size): &(Location, u64)| match Blob::open(file) {
+        Ok(blob) => Ok(blob.size() == *size),
+        Err(StorageError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let looked: Result<Vec<_>, _> = files.par_iter().map(is_there).collect();
+    Ok(looked?.into_iter().all(|is_there| is_there))
+}
+
+/// Whether a writer that failed should delete its files. Of two at once in a directory that both locked in vain, the slower one
+/// finds a savepoint there, made of files that are no longer its own; elsewhere each has names of its own.
+pub fn is_ours_to_delete(dir: &Location, error: &SavepointError) -> bool {
+    !dir.has_names() || !matches!(error, SavepointError::Exists { .. })
 }

@@ -139,15 +139,21 @@ fn without_parents(path: &FilePath) -> io::Result<PathBuf> {
     Ok(before.canonicalize()?.join(after.iter().collect::<PathBuf>()))
 }
 
+/// The path in the file system of a path of the store's, unless the store keeps that name for itself.
+pub fn path_in_file_system(path: &Path) -> Option<PathBuf> {
+    LocalFileSystem::new().path_to_filesystem(path).ok()
+}
+
 /// Refuses names that the store keeps for files not yet published.
 fn usable(text: &str, path: Path) -> Result<Path, StorageError> {
-    if path.is_root() || LocalFileSystem::new().path_to_filesystem(&path).is_ok() {
+    if path.is_root() || path_in_file_system(&path).is_some() {
         return Ok(path);
     }
     Err(bad(text, "a file name cannot end in # and digits"))
 }
 
-fn bad(text: &str, rule: &'static str) -> StorageError {
+/// An error about `text`, with a password in it left out.
+pub fn bad(text: &str, rule: &'static str) -> StorageError {
     // A URL can carry a name and a password before the host.
     let shown = match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -37,6 +38,13 @@ impl Tasks {
             None
         })
     }
+}
+
+/// The threads of storage itself.
+pub(super) fn runtime() -> Result<&'static Runtime, &'static io::Error> {
+    static RUNTIME: LazyLock<io::Result<Runtime>> =
+        LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).thread_name("storage").enable_all().build());
+    RUNTIME.as_ref()
 }
 
 /// Items as a stream that always has the next one ready.

@@ -1,8 +1,8 @@
 //! An upload in parts.
 //!
-//! Promise: at most [`Parts::in_flight`] + 1 parts are in memory, however large the file: of [`Parts::size`] bytes, and what is
+//! Promise: at most [`Parts::in_flight`] + 1 parts are in memory, however large the file: of [`Upload::part`] bytes, and what is
 //! given at once.
-//! Invariant: an upload ends in exactly one of complete and abort.
+//! Invariant: an upload that was begun ends in exactly one of complete and abort. What fits into one part is stored at once.
 //! Not here: where it goes (see the module above).
 
 use std::collections::VecDeque;
@@ -11,7 +11,8 @@ use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinHandle;
 
-use crate::storage::{Location, StorageError, failed, runtime, start, wait};
+use crate::storage::error::failed;
+use crate::storage::{Location, StorageError, start, tasks, wait};
 
 /// How a file is cut.
 struct Parts {
@@ -23,12 +24,18 @@ struct Parts {
 
 /// To a store each part is a request, of which some have to be under way at once; some stores refuse parts below 5 MiB.
 const REMOTE: Parts = Parts { size: 8 << 20, in_flight: 3 };
+/// Swift takes 1,000 parts, so they grow: twice as large after so many, until they are [`LARGEST`]. That is 50 GB in all.
+const GROWING: usize = 100;
+/// Bytes of a part at most.
+const LARGEST: usize = 64 << 20;
 /// A file's page cache takes what it is given; memory used once more is quicker than fresh memory.
 const LOCAL: Parts = Parts { size: 4 << 20, in_flight: 1 };
 
 pub struct Upload {
     cut: &'static Parts,
+    /// Begun with the first part that is not the whole file; in the file system at once, so that what is wrong there is seen early.
     parts: Option<Box<dyn MultipartUpload>>,
+    sent: usize,
     on_their_way: VecDeque<JoinHandle<object_store::Result<()>>>,
     /// The next part, but for its end.
     pieces: Vec<Bytes>,
@@ -40,11 +47,11 @@ pub struct Upload {
 
 impl Upload {
     pub fn begin(location: &Location) -> Result<Self, StorageError> {
-        let parts = wait(location, "create", location.objects().put_multipart(&location.path))?;
-        let cut = if location.local().is_some() { &LOCAL } else { &REMOTE };
+        let is_local = location.local().is_some();
         Ok(Self {
-            cut,
-            parts: Some(parts),
+            cut: if is_local { &LOCAL } else { &REMOTE },
+            parts: if is_local { Some(begin(location)?) } else { None },
+            sent: 0,
             on_their_way: VecDeque::new(),
             pieces: Vec::new(),
             pieces_len: 0,
@@ -56,7 +63,7 @@ impl Upload {
     pub fn write(&mut self, location: &Location, mut bytes: &[u8]) -> Result<(), StorageError> {
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
-            let room = self.cut.size - self.pieces_len;
+            let room = self.part() - self.pieces_len;
             if self.buffer.capacity() == 0 {
                 self.buffer.reserve_exact(room);
             }
@@ -76,7 +83,12 @@ impl Upload {
         self.gather();
         self.pieces_len += bytes.len();
         self.pieces.push(bytes);
-        if self.pieces_len >= self.cut.size { self.send(location) } else { Ok(()) }
+        if self.pieces_len >= self.part() { self.send(location) } else { Ok(()) }
+    }
+
+    /// Bytes of the next part.
+    fn part(&self) -> usize {
+        (self.cut.size << (self.sent / GROWING).min(8)).min(LARGEST.max(self.cut.size))
     }
 
     /// Makes the buffer a piece.
@@ -89,6 +101,11 @@ impl Upload {
 
     pub fn finish(mut self, location: &Location) -> Result<u64, StorageError> {
         self.gather();
+        if self.parts.is_none() {
+            let whole: PutPayload = std::mem::take(&mut self.pieces).into_iter().collect();
+            wait(location, "write", location.objects().put(location.path(), whole))?;
+            return Ok(self.size);
+        }
         if self.pieces_len > 0 {
             self.send(location)?;
         }
@@ -110,18 +127,24 @@ impl Upload {
         }
         self.gather();
         self.pieces_len = 0;
+        self.sent += 1;
         let part: PutPayload = std::mem::take(&mut self.pieces).into_iter().collect();
-        if let Some(parts) = &mut self.parts {
-            let part = parts.put_part(part);
-            self.on_their_way.push_back(start(location)?.spawn(part));
-        }
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            none => none.insert(begin(location)?),
+        };
+        self.on_their_way.push_back(start(location)?.spawn(parts.put_part(part)));
         Ok(())
     }
 }
 
+fn begin(location: &Location) -> Result<Box<dyn MultipartUpload>, StorageError> {
+    wait(location, "create", location.objects().put_multipart(location.path()))
+}
+
 impl Drop for Upload {
     fn drop(&mut self) {
-        let (Some(mut parts), Ok(runtime)) = (self.parts.take(), runtime()) else { return };
+        let (Some(mut parts), Ok(runtime)) = (self.parts.take(), tasks::runtime()) else { return };
         let on_their_way = std::mem::take(&mut self.on_their_way);
         runtime.block_on(async {
             // Parts on their way land before the abort, or one could be written after it.

@@ -25,6 +25,11 @@ impl Timestamp {
         is_writable.then(|| Self(moment.trunc_subsecs(3))).ok_or(TimestampError)
     }
 
+    /// Reads a time as HTTP writes it, such as `Mon, 02 Mar 2020 23:00:02 GMT`.
+    pub fn parse_http(text: &str) -> Result<Self, TimestampError> {
+        DateTime::parse_from_rfc2822(text).map(|moment| Self(moment.to_utc())).map_err(|_| TimestampError)
+    }
+
     /// The moment that many milliseconds after 1970-01-01T00:00:00Z; `None` beyond the year 262,000.
     pub fn from_millis(millis: i64) -> Option<Self> {
         DateTime::from_timestamp_millis(millis).map(Self)
@@ -33,6 +38,11 @@ impl Timestamp {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub fn millis(self) -> i64 {
         self.0.timestamp_millis()
+    }
+
+    /// As other crates take it.
+    pub fn to_chrono(self) -> DateTime<Utc> {
+        self.0
     }
 }
 

@@ -49,15 +49,15 @@ pub fn write_in_rounds(
     cancelled: &(dyn Fn() -> bool + Sync),
     round: usize,
 ) -> Result<Written, SavepointError> {
-    let _claim = storage::claim(dir)?;
+    let claim = storage::claim(dir)?;
     place::clear(dir, on_existing)?;
-    let mut files: Vec<_> = (0..parallelism).map(|subtask| StateFile::new(dir, subtask, parallelism)).collect();
+    let file = |subtask| StateFile::new(dir, &part::name(subtask, claim.attempt()), subtask, parallelism);
+    let mut files: Vec<_> = (0..parallelism).map(file).collect();
     let written = write_state(&mut files, state, round, cancelled).and_then(|()| {
         files.retain(|file| file.size > 0);
         publish(dir, &files, parallelism)
     });
-    // Of two writers at once the slower one finds a savepoint there, made of files that are no longer its own.
-    if written.as_ref().is_err_and(|error| !matches!(error, SavepointError::Exists { .. })) {
+    if written.as_ref().is_err_and(|error| place::is_ours_to_delete(dir, error)) {
         // The first error is the one to tell. What cannot be removed now is removed by the next run.
         files.iter().for_each(|file| drop(storage::delete(&file.location)));
     }
@@ -70,7 +70,7 @@ fn publish(dir: &Location, files: &[StateFile], parallelism: u16) -> Result<Writ
         form: Form::Canonical,
         first: file.groups.start as i32,
         offsets: file.offsets.clone(),
-        streams: vec![Stream::Beside(part::name(file.subtask), file.size as i64)],
+        streams: vec![Stream::Beside(file.location.file_name().to_owned(), file.size as i64)],
     };
     let decide = Operator {
         id: OperatorId::DECIDE,
@@ -83,7 +83,8 @@ fn publish(dir: &Location, files: &[StateFile], parallelism: u16) -> Result<Writ
     let metadata = Metadata { version: VERSION, checkpoint: 0, operators: vec![decide], properties: Vec::new() };
     let metadata = metadata.to_bytes();
     let bytes = files.iter().map(|file| file.size).sum::<u64>() + metadata.len() as u64;
-    place::publish(dir, metadata)?;
+    let stored: Vec<_> = files.iter().map(|file| (file.location.clone(), file.size)).collect();
+    place::publish(dir, metadata, &stored)?;
     Ok(Written { bytes, files: files.len() as u64 + 1 })
 }
 
@@ -256,10 +257,10 @@ struct StateFile {
 }
 
 impl StateFile {
-    fn new(dir: &Location, subtask: u16, parallelism: u16) -> Self {
+    fn new(dir: &Location, name: &str, subtask: u16, parallelism: u16) -> Self {
         let groups = range_of(subtask, parallelism, MAX_PARALLELISM);
         let groups = usize::from(*groups.start())..usize::from(*groups.end()) + 1;
-        Self { subtask, location: dir.join(&part::name(subtask)), groups, offsets: Vec::new(), size: 0, writer: None }
+        Self { subtask, location: dir.join(name), groups, offsets: Vec::new(), size: 0, writer: None }
     }
 
     /// Writes those of the dealt key groups that belong here; with its last one the file is complete.

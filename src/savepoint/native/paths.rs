@@ -7,36 +7,39 @@
 use std::fmt;
 
 use crate::savepoint::METADATA;
-use crate::storage::Location;
+use crate::storage::{Attempt, Location};
 use crate::wikibase::entity::EntityKind;
 
-const STATE: &str = "state/";
+const STATE: &str = "state";
 const SUFFIX: &str = ".parquet";
 /// Digits of a part's number. A kind has at most 2^31 entities, so they always do.
 const DIGITS: usize = 5;
 
-/// A state file: the kind of its entities and its number among the files of that kind, from 0.
+/// A state file: the kind of its entities, its number among the files of that kind, from 0, and who wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartName {
     pub kind: EntityKind,
     pub part: u32,
+    /// In a directory of its own each, where a directory cannot be locked.
+    pub attempt: Attempt,
 }
 
 impl PartName {
     /// Reads a name relative to the savepoint's directory; `None` for anything that is not exactly such a name.
     pub fn parse(name: &str) -> Option<Self> {
-        let stem = name.strip_prefix(STATE)?.strip_suffix(SUFFIX)?;
-        let (kind, part) = stem.split_once('-')?;
+        let (attempt, file) = name.strip_prefix(STATE)?.split_once('/')?;
+        let attempt = Attempt::parse(attempt)?;
+        let (kind, part) = file.strip_suffix(SUFFIX)?.split_once('-')?;
         let &[letter] = kind.as_bytes() else { return None };
         let part =
             part.parse().ok().filter(|_| part.len() == DIGITS && part.bytes().all(|byte| byte.is_ascii_digit()))?;
-        Some(Self { kind: EntityKind::from_letter(letter)?, part })
+        Some(Self { kind: EntityKind::from_letter(letter)?, part, attempt })
     }
 }
 
 impl fmt::Display for PartName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{STATE}{}-{:0DIGITS$}{SUFFIX}", self.kind.letter(), self.part)
+        write!(f, "{STATE}{}/{}-{:0DIGITS$}{SUFFIX}", self.attempt, self.kind.letter(), self.part)
     }
 }
 
@@ -59,8 +62,8 @@ impl Paths<'_> {
         self.0.join(&name.to_string())
     }
 
-    /// The directory of all state files.
+    /// The directory of all state files, where the directory was locked when they were written.
     pub fn state(&self) -> Location {
-        self.0.join(STATE.trim_end_matches('/'))
+        self.0.join(STATE)
     }
 }

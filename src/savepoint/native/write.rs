@@ -14,7 +14,7 @@ use crate::savepoint::native::manifest::{Manifest, Provenance, StoredFile};
 use crate::savepoint::native::paths::{PartName, Paths};
 use crate::savepoint::{OnExisting, SavepointError, Written, place};
 use crate::state::{StateSlice, StateTable};
-use crate::storage::{self, Location};
+use crate::storage::{self, Attempt, Location};
 use crate::wikibase::entity::EntityKind;
 
 /// The most entities in a file, about: two row groups.
@@ -31,21 +31,20 @@ pub fn write(
     on_existing: OnExisting,
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Written, SavepointError> {
-    let _claim = storage::claim(dir)?;
+    let claim = storage::claim(dir)?;
     place::clear(dir, on_existing)?;
-    let parts = parts(state);
+    let parts = parts(state, claim.attempt());
     let written: Result<Vec<_>, _> = parts.par_iter().map(|part| write_part(dir, part, cancelled)).collect();
     let files = written.and_then(|files| if cancelled() { Err(SavepointError::Cancelled) } else { Ok(files) });
     let written = files.and_then(|files| publish(dir, state, made, files));
-    // Of two writers at once the slower one finds a savepoint there, made of files that are no longer its own.
-    if written.as_ref().is_err_and(|error| !matches!(error, SavepointError::Exists { .. })) {
+    if written.as_ref().is_err_and(|error| place::is_ours_to_delete(dir, error)) {
         // The first error is the one to tell. What cannot be removed now is removed by the next run.
         parts.iter().for_each(|(name, _)| drop(storage::delete(&Paths(dir).part(*name))));
     }
     written
 }
 
-fn parts(state: &StateTable) -> Vec<(PartName, StateSlice<'_>)> {
+fn parts(state: &StateTable, attempt: Attempt) -> Vec<(PartName, StateSlice<'_>)> {
     // By the state alone, never by the machine: the same state gives the same files everywhere.
     let files = state.len().div_ceil(LARGEST).next_multiple_of(TOGETHER).max(1);
     let entities = state.len().div_ceil(files).max(SMALLEST) as usize;
@@ -54,7 +53,7 @@ fn parts(state: &StateTable) -> Vec<(PartName, StateSlice<'_>)> {
         let kind = slice.kind();
         let part = next[kind as usize];
         next[kind as usize] += 1;
-        (PartName { kind, part }, slice)
+        (PartName { kind, part, attempt }, slice)
     });
     parts.collect()
 }
@@ -99,6 +98,7 @@ fn publish(
     let json = manifest.to_json();
     let json = json.map_err(|source| SavepointError::Manifest { location: location.clone(), source })?;
     let bytes = manifest.files.iter().map(|file| file.size).sum::<u64>() + json.len() as u64;
-    place::publish(dir, json)?;
+    let files = manifest.files.iter().map(|file| (Paths(dir).part(file.name), file.size));
+    place::publish(dir, json, &files.collect::<Vec<_>>())?;
     Ok(Written { bytes, files: manifest.files.len() as u64 + 1 })
 }

@@ -1,0 +1,154 @@
+//! Why storage could not do as asked.
+//!
+//! Promise: callers tell by the variant whether a later try may succeed; the words of a store are kept, its repetitions are not.
+//! Invariant: nothing in an error is a secret.
+
+use std::error::Error;
+use std::io;
+
+use crate::storage::location::Location;
+
+/// Why storage could not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The text is no location.
+    #[error("`{text}` is no location: {rule}")]
+    BadLocation {
+        /// What was given, without a password.
+        text: String,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// A URL of a scheme that no store here understands.
+    #[error(
+        "locations of the scheme `{scheme}` are not supported: give a path, or a URL of file, hdfs, viewfs, s3, swift, http or https"
+    )]
+    NotSupported {
+        /// The part of the URL before the colon.
+        scheme: String,
+    },
+    /// What a store needs to be reached is not known or not valid.
+    #[error("{store} cannot be used: {reason}")]
+    NotSetUp {
+        /// The store, as URLs in it begin.
+        store: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// The store can be read only.
+    #[error("{location} cannot be written: over HTTP files are only read")]
+    ReadOnly {
+        /// Where.
+        location: Location,
+    },
+    /// The store does not let this user do that.
+    #[error("{location}: no permission to {action} it")]
+    Forbidden {
+        /// Where.
+        location: Location,
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// The store's words.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The file is another than it was when it was opened.
+    #[error("{location} was replaced while it was being read")]
+    Changed {
+        /// Where.
+        location: Location,
+    },
+    /// Nothing is there.
+    #[error("nothing found at {location}")]
+    NotFound {
+        /// Where.
+        location: Location,
+    },
+    /// Something is there already.
+    #[error("{location} already exists")]
+    AlreadyExists {
+        /// Where.
+        location: Location,
+    },
+    /// Another process is writing there.
+    #[error("another process is writing to {location}")]
+    InUse {
+        /// The directory.
+        location: Location,
+    },
+    /// A directory, a pipe or a device is where a file is needed.
+    #[error("{location} is not a regular file")]
+    NotAFile {
+        /// Where.
+        location: Location,
+    },
+    /// A file is where a directory is needed.
+    #[error("{location} is no directory, or is within what is none")]
+    NotADirectory {
+        /// Where.
+        location: Location,
+    },
+    /// The file is shorter than the bytes that were asked for: it was cut, or something that describes it lies.
+    #[error("{location} ends before byte {end}")]
+    TooShort {
+        /// Where.
+        location: Location,
+        /// The byte after the last one asked for.
+        end: u64,
+    },
+    /// The store refused or failed: no permission, full disk, I/O error. A later try may succeed.
+    #[error("could not {action} {location}")]
+    Unavailable {
+        /// Where.
+        location: Location,
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// The reason; an [`io::Error`] wherever there was one.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+/// What an error of a store means for `location`.
+pub fn failed(location: &Location, action: &'static str, error: object_store::Error) -> StorageError {
+    let location = location.clone();
+    match error {
+        object_store::Error::NotFound { .. } => StorageError::NotFound { location },
+        object_store::Error::AlreadyExists { .. } => StorageError::AlreadyExists { location },
+        object_store::Error::Precondition { .. } => StorageError::Changed { location },
+        error @ (object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })
+            if location.local().is_none() =>
+        {
+            StorageError::Forbidden { location, action, source: error.into() }
+        }
+        error => match root(&error) {
+            Some(root) if root.kind() == io::ErrorKind::NotADirectory => StorageError::NotADirectory { location },
+            Some(root) => StorageError::Unavailable { location, action, source: copy(root).into() },
+            None => StorageError::Unavailable { location, action, source: error.into() },
+        },
+    }
+}
+
+/// As [`failed`], of a local file.
+pub fn failed_io(location: &Location, action: &'static str, error: io::Error) -> StorageError {
+    let location = location.clone();
+    match error.kind() {
+        io::ErrorKind::NotFound => StorageError::NotFound { location },
+        io::ErrorKind::NotADirectory => StorageError::NotADirectory { location },
+        _ => StorageError::Unavailable { location, action, source: error.into() },
+    }
+}
+
+/// The I/O error that an error of the store wraps. The store's own words repeat their cause; it is told once here.
+fn root(error: &object_store::Error) -> Option<&io::Error> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source())
+        .find_map(|error| error.downcast_ref::<io::Error>())
+}
+
+/// The same error, as far as it can be copied.
+pub fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}

@@ -150,11 +150,14 @@ impl Cluster {
         reader::records_at(self, wanted)
     }
 
-    /// Commits exactly these offsets for the group. Errors: `Active` if it has members; after `Unreachable`, nobody knows
-    /// which of them are committed, and this cluster is of no more use.
-    pub fn commit(&self, offsets: &BTreeMap<Partition, Committed>) -> Result<(), KafkaError> {
+    /// Commits exactly these offsets for the group. Errors, with how many were committed before: `Active` if it has members; after
+    /// `Unreachable`, nobody knows which of the others are committed, and this cluster is of no more use.
+    pub fn commit(&self, offsets: &BTreeMap<Partition, Committed>) -> Result<(), (usize, KafkaError)> {
         let offsets: Vec<_> = offsets.iter().collect();
-        offsets.chunks(COMMIT_AT_ONCE).try_for_each(|chunk| self.commit_at_once(list_of_commits(chunk)))
+        let pieces = offsets.chunks(COMMIT_AT_ONCE).enumerate();
+        let commit =
+            |(at, piece)| self.commit_at_once(list_of_commits(piece)).map_err(|error| (at * COMMIT_AT_ONCE, error));
+        pieces.into_iter().try_for_each(commit)
     }
 
     fn commit_at_once(&self, offsets: TopicPartitionList) -> Result<(), KafkaError> {

@@ -72,8 +72,8 @@ pub fn commit(
     storage::create_new(saved, Bytes::from(file.to_json()))?;
     let half_way = |source| OffsetsError::HalfWay { saved: saved.clone(), source: Box::new(source) };
     cluster.commit(commits).map_err(|error| match error {
-        KafkaError::Active { .. } | KafkaError::Refused { .. } => OffsetsError::Kafka(error),
-        error => half_way(error),
+        (0, error @ (KafkaError::Active { .. } | KafkaError::Refused { .. })) => OffsetsError::Kafka(error),
+        (_, error) => half_way(error),
     })?;
     let after = cluster.committed(&partitions).map_err(half_way)?;
     let differs = |(partition, commit): &(&Partition, &Committed)| {

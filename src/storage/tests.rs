@@ -1,128 +1,6 @@
-//! One contract for every kind of store.
-
-use std::io::Write;
+//! Names of places, and what users mean by them. For what every store has to keep see `tests/storage`.
 
 use super::*;
-
-/// What it says, and its check.
-type Law = (&'static str, fn(&Location));
-
-/// The contract of a store, each function on its own fresh directory.
-const CONTRACT: &[Law] = &[
-    ("put and read", put_and_read),
-    ("names of any kind", names_of_any_kind),
-    ("a writer publishes whole", a_writer_publishes_whole),
-    ("a writer takes pieces of any size", a_writer_takes_pieces_of_any_size),
-    ("a dropped writer leaves nothing", a_dropped_writer_leaves_nothing),
-    ("create and delete", create_and_delete),
-    ("listing", listing),
-];
-
-#[test]
-fn every_store_keeps_the_contract() {
-    let dir = tempfile::tempdir().unwrap();
-    let local = Location::parse(dir.path().to_str().unwrap()).unwrap();
-    for root in [local, Location::memory()] {
-        for (name, check) in CONTRACT {
-            check(&root.join(name));
-        }
-    }
-}
-
-fn put_and_read(root: &Location) {
-    let file = root.join("a/b");
-    put(&file, Bytes::from_static(b"0123456789")).unwrap();
-    let blob = Blob::open(&file).unwrap();
-    assert_eq!(blob.size(), 10);
-    assert_eq!(&blob.read(2..5).unwrap()[..], b"234");
-    assert_eq!(&blob.read(10..10).unwrap()[..], b"");
-    for range in [8..11, 11..12, Range { start: 5, end: 4 }, 0..u64::MAX] {
-        assert!(matches!(blob.read(range), Err(StorageError::TooShort { .. })));
-    }
-    assert!(matches!(Blob::open(&root.join("c")), Err(StorageError::NotFound { .. })));
-    assert!(matches!(Blob::open(&root.join("a")), Err(StorageError::NotFound { .. } | StorageError::NotAFile { .. })));
-}
-
-fn names_of_any_kind(root: &Location) {
-    let names = ["a b", "ä→😀", "100%", "%20", "a+b", "a#b", "#", "a&=?;:@", "~", "*", "-", "..", "a\\b", "'\""];
-    for name in names {
-        let file = root.join(name);
-        put(&file, Bytes::copy_from_slice(name.as_bytes())).unwrap();
-        assert_eq!(&Blob::open(&file).unwrap().read(0..name.len() as u64).unwrap()[..], name.as_bytes(), "{name}");
-    }
-    let found = list(root).unwrap();
-    assert_eq!(found.len(), names.len());
-    for Entry { location, size, .. } in found {
-        let again = Blob::open(&location).unwrap();
-        assert_eq!(again.read(0..size).unwrap().len() as u64, size, "{location}");
-        assert_eq!(root.join(location.file_name()).to_string(), location.to_string());
-    }
-}
-
-/// Written or given, in small pieces or large ones: the bytes in their order.
-fn a_writer_takes_pieces_of_any_size(root: &Location) {
-    let file = root.join("pieces");
-    let mut writer = Writer::create(&file).unwrap();
-    let mut expected = Vec::new();
-    for (at, size) in [3, 9 << 20, 1, (8 << 20) - 1, 0, 5 << 20, 2 << 20, 1 << 20, 17, 8 << 20, 2].iter().enumerate() {
-        let piece = vec![at as u8; *size];
-        expected.extend_from_slice(&piece);
-        if at % 3 == 0 { writer.append(&piece).unwrap() } else { writer.give(piece.into()).unwrap() }
-    }
-    assert_eq!(writer.finish().unwrap(), expected.len() as u64);
-    assert!(Blob::open(&file).unwrap().read(0..expected.len() as u64).unwrap() == expected);
-}
-
-fn a_writer_publishes_whole(root: &Location) {
-    let file = root.join("deep/down/file");
-    // Not a whole number of parts, and many of them.
-    let line: Vec<u8> = (0..=255).cycle().take(1_000_003).collect();
-    let mut writer = Writer::create(&file).unwrap();
-    for _ in 0..45 {
-        writer.write_all(&line).unwrap();
-    }
-    assert!(!exists(&file).unwrap());
-    assert_eq!(writer.finish().unwrap(), 45 * 1_000_003);
-    let blob = Blob::open(&file).unwrap();
-    let bytes = blob.read(0..blob.size()).unwrap();
-    assert!(bytes.chunks(1_000_003).all(|chunk| chunk == line) && bytes.len() == 45 * 1_000_003);
-    assert_eq!(Writer::create(&file).unwrap().finish().unwrap(), 0);
-    assert_eq!(Blob::open(&file).unwrap().size(), 0);
-    assert_eq!(list(root).unwrap().len(), 1);
-}
-
-fn a_dropped_writer_leaves_nothing(root: &Location) {
-    let mut writer = Writer::create(&root.join("dir/file")).unwrap();
-    writer.write_all(&vec![1; 30 << 20]).unwrap();
-    drop(writer);
-    assert!(list(root).unwrap().is_empty());
-    if let Some(path) = root.join("dir").local() {
-        assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
-    }
-}
-
-fn create_and_delete(root: &Location) {
-    let file = root.join("once");
-    create_new(&file, Bytes::from_static(b"1")).unwrap();
-    assert!(matches!(create_new(&file, Bytes::from_static(b"2")), Err(StorageError::AlreadyExists { .. })));
-    assert_eq!(&Blob::open(&file).unwrap().read(0..1).unwrap()[..], b"1");
-    put(&file, Bytes::from_static(b"3")).unwrap();
-    assert!(exists(&file).unwrap() && !exists(root).unwrap());
-    delete(&file).unwrap();
-    assert!(matches!(delete(&file), Err(StorageError::NotFound { .. })));
-    assert!(!exists(&file).unwrap());
-}
-
-fn listing(root: &Location) {
-    for name in ["b", "a/z", "a/y", "c"] {
-        put(&root.join(name), Bytes::from_static(b"xyz")).unwrap();
-    }
-    let found = list(root).unwrap();
-    let names: Vec<_> = found.iter().filter_map(|entry| entry.location.relative_to(root)).collect();
-    assert_eq!(names, ["a/y", "a/z", "b", "c"]);
-    assert!(found.iter().all(|entry| entry.size == 3));
-    assert!(list(&root.join("none")).unwrap().is_empty());
-}
 
 #[test]
 fn texts_that_are_and_are_not_locations() {
@@ -131,9 +9,34 @@ fn texts_that_are_and_are_not_locations() {
         ("file:///a%20b/c", Ok("/a b/c")),
         ("a%20b", Ok("a%20b")),
         ("~/x:y", Ok("~/x:y")),
+        ("hdfs://127.0.0.1:8020/a b/%20", Ok("hdfs://127.0.0.1:8020/a b/%20")),
+        ("http://example.org/a%20b/", Ok("http://example.org/a%20b")),
+        ("memory:a/b", Ok("memory:a/b")),
         (
             "s3://key:secret@bucket/x",
-            Err("locations of the scheme `s3` are not supported: give a path or a file:// URL"),
+            Err("`s3://bucket/x` is no location: names and passwords come from the environment, never from a location"),
+        ),
+        ("s3:///x", Err("`s3:///x` is no location: the host, bucket or container is missing after the `//`")),
+        (
+            "hdfs://127.0.0.1:8020/a/../b",
+            Err(
+                "`hdfs://127.0.0.1:8020/a/../b` is no location: a name in it is empty, `.`, `..`, or has a control character",
+            ),
+        ),
+        (
+            "https://example.org/a?b",
+            Err("`https://example.org/a?b` is no location: \
+                 a URL with `?` or `#` names no file: download it first, or write %3F and %23"),
+        ),
+        (
+            "swift://container/x",
+            Err("swift://container cannot be used: it is written like swift://CONTAINER.SERVICE/path, \
+                 where SERVICE is a name for the account of your own choice"),
+        ),
+        (
+            "gs://bucket/x",
+            Err("locations of the scheme `gs` are not supported: \
+                 give a path, or a URL of file, hdfs, viewfs, s3, swift, http or https"),
         ),
         ("", Err("`` is no location: it is empty")),
         ("/a\nb", Err("`/a\nb` is no location: a control character is in its name")),

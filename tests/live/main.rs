@@ -4,7 +4,11 @@
 //! fails.
 
 mod broker;
+#[path = "../storage/contract.rs"]
+mod contract;
 mod flink;
 mod kafka;
+mod line;
 mod relay;
 mod room;
+mod storage;

@@ -29,6 +29,12 @@ impl Room {
         self.run(command.args(self.words(arguments)), code)
     }
 
+    /// As [`Room::headwater`], with these variables set.
+    pub fn headwater_in(&self, environment: &[(&str, String)], arguments: &str, code: i32) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_headwater"));
+        self.run(command.args(self.words(arguments)).envs(environment.iter().cloned()), code)
+    }
+
     /// Runs the program that is in the variable `variable`, which [`given`] has looked for.
     pub fn judge(&self, variable: &str, arguments: &str, code: i32) -> Said {
         let program = std::env::var_os(variable).expect("looked for before");

@@ -6,12 +6,16 @@ use std::fmt;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::bootstrap::gather;
 use crate::bootstrap::report::{counted, grouped};
+use crate::bootstrap::{From, OnBadEntity};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::input::Existing;
 use crate::cli::offsets::connection::Connection;
 use crate::cli::offsets::table::{Row, Table, or_dash};
+use crate::cli::progress::Watcher;
+use crate::dump::scan::Manner;
 use crate::env::Env;
 use crate::kafka::{GroupState, Record, Topic};
 use crate::offsets::observe::{self, Asked};
@@ -21,6 +25,7 @@ use crate::offsets::span::Span;
 use crate::savepoint::{Format, OnExisting, native};
 use crate::storage::{self, Location, StorageError};
 use crate::wikibase::timestamp::Timestamp;
+use crate::wikibase::uris::UrisScheme;
 
 /// Plan where a consumer group is to begin, for a start time; changes nothing
 ///
@@ -76,6 +81,9 @@ struct StartArgs {
     /// Begin where the dumps began that this savepoint of headwater's own format was made from
     #[arg(long, value_name = "DIR")]
     savepoint: Option<String>,
+    /// Begin where these dumps began, the oldest of all their headers: they are read whole; give it once for each
+    #[arg(long = "dump", value_name = "FILE")]
+    dumps: Vec<String>,
 }
 
 fn presets() -> clap::builder::PossibleValuesParser {
@@ -95,13 +103,27 @@ impl Args {
 }
 
 impl StartArgs {
-    fn wanted(&self) -> Result<Timestamp, CliError> {
+    fn wanted(&self, env: &Env, output: &Output) -> Result<Timestamp, CliError> {
         match (self.start_time, &self.savepoint) {
             (Some(time), _) => Ok(time),
             (None, Some(dir)) => start_of(dir),
-            (None, None) => Err(CliError::usage("no start: give --start-time or --savepoint")),
+            (None, None) => start_of_dumps(&self.dumps, env, output),
         }
     }
+}
+
+/// The oldest date of all headers of dumps.
+fn start_of_dumps(dumps: &[String], env: &Env, output: &Output) -> Result<Timestamp, CliError> {
+    let files: Result<Vec<_>, _> = dumps.iter().map(|dump| storage::expand(dump)).collect();
+    let watcher = Watcher::start(&env.progress, output.quiet);
+    // The dump's own node has the same name in every wiki.
+    let manner = Manner { scheme: &UrisScheme::wikidata(), strict: false };
+    let headers = gather::headers(&From::Dumps(files?.concat()), manner, OnBadEntity::Stop, env)?;
+    drop(watcher);
+    headers.oldest().ok_or_else(|| {
+        CliError::new(Kind::Data, format!("no start time: {} dump headers, none with a date", headers.count))
+            .hint("give whole dumps, or the time with --start-time")
+    })
 }
 
 /// The oldest date of the dumps that a savepoint was made from.
@@ -119,7 +141,7 @@ fn start_of(dir: &str) -> Result<Timestamp, CliError> {
 
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
-    let start = Start { wanted: args.start.wanted()?, margin: args.margin };
+    let start = Start { wanted: args.start.wanted(env, output)?, margin: args.margin };
     let asked = Asked { topics: args.topics()?, start, expected_partitions: args.expect_partitions };
     let target = args.output.as_deref().map(Location::parse).transpose()?;
     let replace = args.existing.policy() == OnExisting::Overwrite;

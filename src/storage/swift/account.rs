@@ -140,8 +140,10 @@ impl Account {
     fn login(&self) -> Result<object_store::client::HttpRequest, StoreError> {
         let request = match &self.way {
             Way::V3 { url, body, .. } => {
-                let request = Request::post(format!("{}/auth/tokens", url.trim_end_matches('/')));
-                request.header("Content-Type", "application/json").body(body.to_string().into())
+                let (request, body) =
+                    (Request::post(format!("{}/auth/tokens", url.trim_end_matches('/'))), body.to_string());
+                let request = request.header("Content-Length", body.len());
+                request.header("Content-Type", "application/json").body(body.into())
             }
             Way::V1 { url, user, key } => {
                 Request::get(url).header("X-Auth-User", user).header("X-Auth-Key", key).body(Bytes::new().into())
@@ -187,6 +189,10 @@ impl Account {
             Request::builder().method(ask.method.clone()).uri(url.as_str()).header("X-Auth-Token", &session.token);
         for (name, value) in ask.headers {
             request = request.header(*name, value);
+        }
+        if ask.method == Method::PUT {
+            // Known beforehand, so that what breaks off is not taken for an end.
+            request = request.header("Content-Length", ask.body.content_length());
         }
         request.body(ask.body.clone().into()).map_err(failed)
     }

@@ -19,7 +19,6 @@ TOOLS = {
 
 class Hdfs(Server):
     name = "hdfs"
-    default = False
     variables = ("HEADWATER_LIVE_HDFS", "HEADWATER_LIVE_HDFS_TOOLS", "HEADWATER_LIVE_HDFS_CONF")
     host = "127.0.0.1"
     mode = ("simple",)

@@ -20,8 +20,6 @@ class Service:
 
     name = ""
     variables = ()
-    # Whether `bed run` and `bed up` take it without being told its name: what no test uses yet is not.
-    default = True
 
     def __init__(self):
         self.directory = BED / self.name

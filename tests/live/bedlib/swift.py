@@ -41,17 +41,19 @@ for kind, port in zip(("account", "container", "object"), sys.argv[2:]):
 
 class Swift(Server):
     name = "swift"
-    default = False
     ports = 5
     processes = ("memcached", "account", "container", "object", "updater", "proxy")
+    # The first two are ours; the others are those that every client of such a store looks for.
     variables = (
-        "HEADWATER_LIVE_SWIFT_AUTH",
-        "HEADWATER_LIVE_SWIFT_USER",
-        "HEADWATER_LIVE_SWIFT_KEY",
+        "HEADWATER_LIVE_SWIFT",
         "HEADWATER_LIVE_S3",
-        "HEADWATER_LIVE_S3_ACCESS_KEY",
-        "HEADWATER_LIVE_S3_SECRET_KEY",
-        "HEADWATER_LIVE_S3_REGION",
+        "ST_AUTH",
+        "ST_USER",
+        "ST_KEY",
+        "AWS_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_REGION",
     )
 
     def __init__(self):
@@ -149,7 +151,7 @@ class Swift(Server):
         return found
 
     def answers(self, ports):
-        """An object is written, read, listed and deleted."""
+        """An object is written, read, listed and deleted; its container stays, for the tests."""
         if not super().answers(ports):
             return False
         with contextlib.suppress(http.client.HTTPException, Refused):
@@ -162,14 +164,13 @@ class Swift(Server):
             _, read = ask(ports, "GET", f"{container}/proof", token)
             _, listed = ask(ports, "GET", container, token)
             ask(ports, "DELETE", f"{container}/proof", token)
-            ask(ports, "DELETE", container, token)
             return (read, listed) == (b"proof", b"proof\n")
         return False
 
     def variables_at(self, ports):
         endpoint = f"http://127.0.0.1:{ports[4]}"
         name = f"{ACCOUNT}:{USER}"
-        values = (f"{endpoint}/auth/v1.0", name, KEY, endpoint, name, KEY, REGION)
+        values = ("swift://bed.local", "s3://bed", f"{endpoint}/auth/v1.0", name, KEY, endpoint, name, KEY, REGION)
         return dict(zip(self.variables, values, strict=True))
 
 

@@ -121,12 +121,21 @@ pub fn failed(location: &Location, action: &'static str, error: object_store::Er
         {
             StorageError::Forbidden { location, action, source: error.into() }
         }
+        error if location.local().is_none() => StorageError::Unavailable { location, action, source: in_short(error) },
         error => match root(&error) {
             Some(root) if root.kind() == io::ErrorKind::NotADirectory => StorageError::NotADirectory { location },
             Some(root) => StorageError::Unavailable { location, action, source: copy(root).into() },
             None => StorageError::Unavailable { location, action, source: error.into() },
         },
     }
+}
+
+/// What a store says went wrong and where, with the system's reason, and without what Java tells of its own whereabouts.
+fn in_short(error: object_store::Error) -> Box<dyn Error + Send + Sync> {
+    let text = error.to_string();
+    let words = ["\n\tat ", "\\n\\tat "].iter().fold(text.as_str(), |text, at| text.split(at).next().unwrap_or(text));
+    let reason = root(&error).map(io::Error::to_string).filter(|reason| !words.contains(reason.as_str()));
+    reason.map_or(words.to_owned(), |reason| format!("{words}: {reason}")).into()
 }
 
 /// As [`failed`], of a local file.

@@ -76,6 +76,9 @@ impl Location {
         if authority.is_empty() && !matches!(kind, Kind::Hdfs | Kind::Memory) {
             return Err(bad("the host, bucket or container is missing after the `//`"));
         }
+        if kind == Kind::Hdfs && path.contains(':') {
+            return Err(bad("HDFS has no names with a colon"));
+        }
         let path = if kind == Kind::Http { http_path(text).map_err(bad)? } else { literal(path).map_err(bad)? };
         Ok(Self { store: Store::open(kind, scheme, authority)?, path, text: text.into() })
     }

@@ -9,6 +9,10 @@ fn texts_that_are_and_are_not_locations() {
         ("file:///a%20b/c", Ok("/a b/c")),
         ("a%20b", Ok("a%20b")),
         ("~/x:y", Ok("~/x:y")),
+        (
+            "hdfs://127.0.0.1:8020/a:b",
+            Err("`hdfs://127.0.0.1:8020/a:b` is no location: HDFS has no names with a colon"),
+        ),
         ("hdfs://127.0.0.1:8020/a b/%20", Ok("hdfs://127.0.0.1:8020/a b/%20")),
         ("http://example.org/a%20b/", Ok("http://example.org/a%20b")),
         ("memory:a/b", Ok("memory:a/b")),

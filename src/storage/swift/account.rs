@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use http::{HeaderMap, Method, Request, StatusCode};
-use object_store::client::{HttpClient, HttpConnector, HttpResponse, SpawnedReqwestConnector};
+use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, SpawnedReqwestConnector};
 use object_store::{Error as StoreError, PutPayload};
 use serde_json::{Value, json};
 use url::Url;
@@ -72,11 +72,7 @@ impl Account {
     /// The account of a service, as the `secrets` know it. Errors: a sentence.
     pub fn new(service: &str, secrets: &Secrets, connector: &SpawnedReqwestConnector) -> Result<Self, String> {
         let way = Way::find(&|name| secrets.get(name, service))?;
-        let url = match &way {
-            Way::V1 { url, .. } | Way::V3 { url, .. } => url,
-            Way::Given(session) => &session.storage,
-        };
-        let client = connector.connect(&options(url)).map_err(|error| error.to_string())?;
+        let client = connector.connect(&options(way.url())).map_err(|error| error.to_string())?;
         Ok(Self { client, way, session: Mutex::default() })
     }
 
@@ -98,7 +94,7 @@ impl Account {
                 }
                 Ok(response) if !is_trouble(response.status()) => return Ok(Answer { response, is_repeated }),
                 Ok(response) => pauses.wait(|| failed(format!("the server answered {}", response.status()))).await?,
-                Err(error) => pauses.wait(|| failed(error)).await?,
+                Err(error) => pauses.wait(|| unanswered(&session.storage, error)).await?,
             }
             is_repeated = true;
         }
@@ -124,7 +120,7 @@ impl Account {
                     *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
                     return Ok(session);
                 }
-                Err(error) => pauses.wait(|| failed(error)).await?,
+                Err(error) => pauses.wait(|| unanswered(self.way.url(), error)).await?,
             }
         }
     }
@@ -137,7 +133,7 @@ impl Account {
         }
     }
 
-    fn login(&self) -> Result<object_store::client::HttpRequest, StoreError> {
+    fn login(&self) -> Result<HttpRequest, StoreError> {
         let request = match &self.way {
             Way::V3 { url, body, .. } => {
                 let (request, body) =
@@ -178,7 +174,7 @@ impl Account {
         }
     }
 
-    fn request(&self, ask: &Ask<'_>, session: &Session) -> Result<object_store::client::HttpRequest, StoreError> {
+    fn request(&self, ask: &Ask<'_>, session: &Session) -> Result<HttpRequest, StoreError> {
         let mut url = Url::parse(&session.storage).map_err(failed)?;
         let no_path = |()| failed("the account's URL can have no path");
         url.path_segments_mut().map_err(no_path)?.pop_if_empty().extend(ask.names);
@@ -205,6 +201,14 @@ impl fmt::Debug for Account {
 }
 
 impl Way {
+    /// What is asked first.
+    fn url(&self) -> &str {
+        match self {
+            Self::V1 { url, .. } | Self::V3 { url, .. } => url,
+            Self::Given(session) => &session.storage,
+        }
+    }
+
     /// As the variables of the command-line clients of OpenStack say.
     fn find<'s>(get: &dyn Fn(&str) -> Option<&'s str>) -> Result<Self, String> {
         let own = |name: &str| get(name).map(str::to_owned);
@@ -266,6 +270,19 @@ pub fn length(headers: &HeaderMap) -> Option<u64> {
 /// An error without a kind of its own.
 pub fn failed(source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Generic { store: STORE, source: source.into() }
+}
+
+/// An error about a server that gave no answer.
+fn unanswered(url: &str, error: HttpError) -> StoreError {
+    failed(Unanswered { server: url.to_owned(), source: error })
+}
+
+/// No answer came.
+#[derive(Debug, thiserror::Error)]
+#[error("{server} did not answer")]
+struct Unanswered {
+    server: String,
+    source: HttpError,
 }
 
 /// Whether the same request may be answered otherwise a little later.

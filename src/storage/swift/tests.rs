@@ -1,95 +1,15 @@
-//! Swift and Keystone as they behave when something goes wrong, played by a server of a few lines.
+//! Swift and Keystone as they behave when something goes wrong.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+#[path = "../../../tests/storage/server.rs"]
+mod server;
+
 use std::sync::Mutex;
 
 use object_store::ObjectStoreExt;
+use server::{Said, said, serve};
 
 use super::*;
 use crate::storage::tasks;
-
-/// A request as the server got it.
-struct Got {
-    /// Method and target, such as `GET /v1/a/c/x`.
-    line: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-/// An answer; with fewer bytes than `length` says it breaks off.
-#[derive(Default)]
-struct Said {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-    length: Option<usize>,
-}
-
-impl Got {
-    fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
-    }
-}
-
-fn said(status: u16) -> Said {
-    Said { status, ..Said::default() }
-}
-
-impl Said {
-    fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    fn body(self, body: &[u8]) -> Self {
-        Self { body: body.to_vec(), ..self }
-    }
-}
-
-/// Serves on loopback; `None` closes the connection without an answer. Gives the URL.
-fn serve(mut answer: impl FnMut(&Got) -> Option<Said> + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        // One connection a request keeps this short.
-        for stream in listener.incoming().flatten() {
-            let Some(got) = read(&stream) else { continue };
-            if let Some(said) = answer(&got) {
-                let _ = send(stream, said, got.line.starts_with("HEAD"));
-            }
-        }
-    });
-    url
-}
-
-fn read(stream: &TcpStream) -> Option<Got> {
-    let mut reader = BufReader::new(stream);
-    let mut line = || {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        Some(line.trim_end().to_owned())
-    };
-    let first = line()?;
-    let mut headers = Vec::new();
-    loop {
-        let line = line()?;
-        let Some((name, value)) = line.split_once(':') else { break };
-        headers.push((name.to_owned(), value.trim().to_owned()));
-    }
-    let mut got = Got { line: first.strip_suffix(" HTTP/1.1")?.to_owned(), headers, body: Vec::new() };
-    got.body = vec![0; got.header("Content-Length").parse().unwrap_or(0)];
-    reader.read_exact(&mut got.body).ok()?;
-    Some(got)
-}
-
-fn send(mut stream: TcpStream, said: Said, is_head: bool) -> std::io::Result<()> {
-    let length = said.length.unwrap_or(said.body.len());
-    let mut text = format!("HTTP/1.1 {} x\r\nConnection: close\r\nContent-Length: {length}\r\n", said.status);
-    said.headers.iter().for_each(|(name, value)| text += &format!("{name}: {value}\r\n"));
-    stream.write_all(format!("{text}\r\n").as_bytes())?;
-    if is_head { Ok(()) } else { stream.write_all(&said.body) }
-}
 
 /// A container `c`, known by these variables.
 fn swift(variables: &[(&str, &str)]) -> Swift {

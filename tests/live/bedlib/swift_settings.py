@@ -37,7 +37,7 @@ pipeline = {kind}-server
 use = egg:swift#{kind}
 """
 
-# A PUT waits for the listing to have it: 10 s, by default 1. What did not come in time the updater brings: after 2 s, by
+# A PUT waits for the listing to have it: 10 s, by default 1. What did not come in time the updater brings: after 30 s, by
 # default 300. And a disk that is 99 % full still takes objects.
 OBJECT = """\
 fallocate_reserve = 0
@@ -46,7 +46,7 @@ node_timeout = 10
 """
 UPDATER = """
 [object-updater]
-interval = 2
+interval = 30
 """
 
 # s3api stands before the authentication that it asks, and before slo, without which it has no multipart uploads.

@@ -16,6 +16,7 @@ const RANKS: &[(&str, u8)] = &[
     ("state", 2),
     ("env", 2),
     ("generate", 2),
+    ("mutation", 3),
     ("storage", 3),
     ("kafka", 3),
     ("compression", 4),

@@ -10,6 +10,7 @@ pub mod generate;
 pub mod munge;
 pub mod mutation;
 pub mod rdf;
+pub mod side_output;
 pub mod state;
 pub mod wikibase;
 

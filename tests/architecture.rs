@@ -17,6 +17,7 @@ const RANKS: &[(&str, u8)] = &[
     ("env", 2),
     ("generate", 2),
     ("mutation", 3),
+    ("side_output", 4),
     ("storage", 3),
     ("kafka", 3),
     ("compression", 4),

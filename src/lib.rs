@@ -8,7 +8,9 @@ pub mod env;
 pub mod event;
 pub mod generate;
 pub mod munge;
+pub mod mutation;
 pub mod rdf;
+pub mod side_output;
 pub mod state;
 pub mod wikibase;
 
@@ -27,6 +29,7 @@ pub mod bootstrap;
 pub mod import;
 pub mod offsets;
 pub mod sql;
+pub mod updater;
 
 // The command line.
 pub mod cli;

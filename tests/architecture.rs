@@ -16,6 +16,8 @@ const RANKS: &[(&str, u8)] = &[
     ("state", 2),
     ("env", 2),
     ("generate", 2),
+    ("mutation", 3),
+    ("side_output", 4),
     ("storage", 3),
     ("kafka", 3),
     ("compression", 4),
@@ -27,6 +29,7 @@ const RANKS: &[(&str, u8)] = &[
     ("sql", 6),
     ("bootstrap", 7),
     ("offsets", 7),
+    ("updater", 7),
     ("import", 8),
     ("cli", 9),
 ];

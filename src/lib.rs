@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md for the map.
 
 // Nouns and pure logic: no disk, no clock, no network.
+pub mod diff;
 pub mod env;
 pub mod event;
 pub mod generate;

@@ -9,6 +9,7 @@ pub mod env;
 pub mod event;
 pub mod generate;
 pub mod munge;
+pub mod mutation;
 pub mod rdf;
 pub mod state;
 pub mod wikibase;

@@ -18,6 +18,7 @@ const RANKS: &[(&str, u8)] = &[
     ("generate", 2),
     ("storage", 3),
     ("kafka", 3),
+    ("mutation", 3),
     ("diff", 3),
     ("compression", 4),
     ("columns", 4),

@@ -29,6 +29,7 @@ pub mod bootstrap;
 pub mod import;
 pub mod offsets;
 pub mod sql;
+pub mod updater;
 
 // The command line.
 pub mod cli;

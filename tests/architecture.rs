@@ -29,6 +29,7 @@ const RANKS: &[(&str, u8)] = &[
     ("sql", 6),
     ("bootstrap", 7),
     ("offsets", 7),
+    ("updater", 7),
     ("import", 8),
     ("cli", 9),
 ];

@@ -12,6 +12,7 @@ pub mod munge;
 pub mod mutation;
 pub mod rdf;
 pub mod state;
+pub mod subgraph;
 pub mod wikibase;
 
 // Adapters: the only code that touches the world.

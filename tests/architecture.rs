@@ -20,6 +20,7 @@ const RANKS: &[(&str, u8)] = &[
     ("kafka", 3),
     ("mutation", 3),
     ("diff", 3),
+    ("subgraph", 4),
     ("compression", 4),
     ("columns", 4),
     ("dump", 5),
@@ -57,6 +58,7 @@ const DOORS: &[(&str, &str)] = &[
     ("oxttl", "rdf/reader/judge"),
     ("oxrdf", "rdf/reader/judge"),
     ("typed_arena", "rdf/reader"),
+    ("saphyr_parser", "subgraph/yaml"),
 ];
 
 /// Words in code, the places they are for, and what to do elsewhere.

@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md for the map.
 
 // Nouns and pure logic: no disk, no clock, no network.
+pub mod diff;
 pub mod env;
 pub mod event;
 pub mod generate;
@@ -12,6 +13,7 @@ pub mod mutation;
 pub mod rdf;
 pub mod side_output;
 pub mod state;
+pub mod subgraph;
 pub mod wikibase;
 
 // Adapters: the only code that touches the world.

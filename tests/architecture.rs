@@ -20,6 +20,9 @@ const RANKS: &[(&str, u8)] = &[
     ("side_output", 4),
     ("storage", 3),
     ("kafka", 3),
+    ("mutation", 3),
+    ("diff", 3),
+    ("subgraph", 4),
     ("compression", 4),
     ("columns", 4),
     ("dump", 5),
@@ -61,6 +64,7 @@ const DOORS: &[(&str, &str)] = &[
     ("oxttl", "rdf/reader/judge"),
     ("oxrdf", "rdf/reader/judge"),
     ("typed_arena", "rdf/reader"),
+    ("saphyr_parser", "subgraph/yaml"),
 ];
 
 /// Words in code, the places they are for, and what to do elsewhere.

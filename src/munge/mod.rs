@@ -6,8 +6,10 @@
 //! Invariant: the verdicts depend on the set of triples alone, not on their order.
 //! Not here: files and threads, and how triples are written. Rules: upstream's `Munger`, `NormalizingRdfHandler`, `EntityMungingRdfHandler`.
 
+pub mod document;
 pub mod normalize;
 pub mod rules;
+pub mod set;
 pub mod text;
 
 mod labels;

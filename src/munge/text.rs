@@ -363,14 +363,22 @@ impl<'a> Entity<'_, 'a> {
 
     /// The triples that stay, in order.
     pub fn kept(&self) -> impl Iterator<Item = Kept<'a>> {
-        self.triples.iter().zip(self.judgements).filter_map(|(triple, judgement)| {
-            let triple = match judgement.verdict {
-                Verdict::Keep => *triple,
-                Verdict::Move => Triple { subject: Term::Iri(self.iri), ..*triple },
-                Verdict::Drop(_) => return None,
-            };
+        self.stays().map(|(judgement, triple)| {
             let is_own = judgement.verdict == Verdict::Move || self.owns(&triple.subject, judgement.subject);
-            Some(Kept { context: Context::of(judgement.subject), is_own, triple })
+            Kept { context: Context::of(judgement.subject), is_own, triple }
+        })
+    }
+
+    /// The triples that stay, in order, and where they belong: for those who need not know which are the entity's own.
+    pub fn placed(&self) -> impl Iterator<Item = (Context, Triple<'a>)> {
+        self.stays().map(|(judgement, triple)| (Context::of(judgement.subject), triple))
+    }
+
+    fn stays(&self) -> impl Iterator<Item = (&Judgement, Triple<'a>)> {
+        self.triples.iter().zip(self.judgements).filter_map(|(triple, judgement)| match judgement.verdict {
+            Verdict::Keep => Some((judgement, *triple)),
+            Verdict::Move => Some((judgement, Triple { subject: Term::Iri(self.iri), ..*triple })),
+            Verdict::Drop(_) => None,
         })
     }
 

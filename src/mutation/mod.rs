@@ -3,7 +3,9 @@
 //! Promise: a [`Mutation`] says what to fetch and what to send, whatever led to it.
 //! Rules: upstream's `MutationOperation.scala`.
 //! Invariant: pure.
-//! Not here: when which is due (see `updater::decide`), and the triples themselves.
+//! Not here: when which is due (see `updater::decide`), the triples (see `diff`), and how mutations are sent (see `wire`).
+
+pub mod wire;
 
 use crate::event::EventInfo;
 use crate::wikibase::entity::{EntityId, Revision};

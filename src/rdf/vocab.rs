@@ -18,6 +18,8 @@ pub const WIKIBASE: &str = "http://wikiba.se/ontology#";
 pub const WIKIBASE_REFERENCE: &str = "http://wikiba.se/ontology#Reference";
 /// `wikibase:Value`: the context of values in a triples table.
 pub const WIKIBASE_VALUE: &str = "http://wikiba.se/ontology#Value";
+/// `wikibase:wikiGroup`: from a wiki to the group that it is of, such as `wikipedia`.
+pub const WIKIBASE_WIKI_GROUP: &str = "http://wikiba.se/ontology#wikiGroup";
 /// `wikibase:Dump`, the subject of a dump's header; then its names in ontology versions before 1.0.
 /// Rule: upstream's `NormalizingRdfHandler`.
 pub const WIKIBASE_DUMP: [&str; 3] =

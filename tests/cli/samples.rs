@@ -36,6 +36,7 @@ const TABLE: &[(&str, &str, i32, &[&str])] = &[
     ("truncated.ttl.gz", "", 1, &["is truncated", "byte 1662", "hint: the download was probably broken off"]),
     ("truncated.ttl.bz2", "", 1, &["is truncated", "byte 1856", "hint: the download was probably broken off"]),
     ("revision-map.csv", "", 1, &["byte 0", "line 1", "this is no Turtle", "hint: "]),
+    ("subgraphs.yaml", "", 1, &["line 2", "this is no Turtle", "hint: "]),
 ];
 
 #[test]

@@ -457,6 +457,12 @@ impl StateSlice<'_> {
     pub fn iter(&self) -> impl Iterator<Item = (EntityId, EntityState)> {
         self.table.pages(self.kind, self.pages.clone())
     }
+
+    /// Tells `take` of the entities and their states, sorted by entity. As [`StateSlice::iter`], and several times as fast.
+    #[inline]
+    pub fn each(&self, take: impl FnMut(EntityId, EntityState)) {
+        self.table.each(self.kind, self.pages.start * PAGE..self.pages.end * PAGE, take);
+    }
 }
 
 impl KindCount {

@@ -1,6 +1,6 @@
 //! State as columns.
 //!
-//! Promise: `entries(columns(x)) = x`; rows that can be no state are an error.
+//! Promise: what [`entries`] reads of the columns of [`Rows`] is what was pushed; rows that can be no state are an error.
 //! Invariant: pure; a batch of columns is of one kind and its numbers ascend.
 //! Not here: files.
 
@@ -16,22 +16,38 @@ pub const FIELDS: &[Field] = &[
     Field { name: "deleted", kind: Type::Flag },
 ];
 
-/// The columns of the next `rows` entities, or of all if they are fewer. `kinds` is the letter of their kind, repeated.
-pub fn columns(kinds: &Texts, rows: usize, entities: impl Iterator<Item = (EntityId, EntityState)>) -> Vec<Column> {
-    let (mut numbers, mut revisions) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-    let mut deleted = Vec::with_capacity(rows);
-    for (entity, state) in entities.take(rows) {
-        numbers.push(i64::from(entity.number()));
+/// Rows on their way into columns.
+#[derive(Default)]
+pub struct Rows {
+    numbers: Vec<i64>,
+    revisions: Vec<i64>,
+    deleted: Vec<bool>,
+}
+
+impl Rows {
+    /// Adds an entity.
+    pub fn push(&mut self, entity: EntityId, state: EntityState) {
+        self.numbers.push(i64::from(entity.number()));
         // A revision is less than 2^62, so nothing is lost.
-        revisions.push(state.revision().get() as i64);
-        deleted.push(state.is_deleted());
+        self.revisions.push(state.revision().get() as i64);
+        self.deleted.push(state.is_deleted());
     }
-    vec![
-        Column::Text(kinds.first(numbers.len())),
-        Column::Int64(numbers),
-        Column::Int64(revisions),
-        Column::Flag(deleted),
-    ]
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Their columns; none are left. `kinds` is the letter of their kind, repeated.
+    pub fn take(&mut self, kinds: &Texts) -> Vec<Column> {
+        let room = self.len();
+        vec![
+            Column::Text(kinds.first(room)),
+            Column::Int64(std::mem::replace(&mut self.numbers, Vec::with_capacity(room))),
+            Column::Int64(std::mem::replace(&mut self.revisions, Vec::with_capacity(room))),
+            Column::Flag(std::mem::replace(&mut self.deleted, Vec::with_capacity(room))),
+        ]
+    }
 }
 
 /// The entities of these columns, which must all be of `kind` and come after the number `last`, in ascending order.

@@ -80,10 +80,16 @@ fn write_part(
 fn encode(kind: EntityKind, slice: &StateSlice<'_>) -> Result<Vec<u8>, SavepointError> {
     let mut encoder = Encoder::new(codec::FIELDS)?;
     let kinds = Texts::repeated(kind.letter().encode_utf8(&mut [0; 4]), BATCH_ROWS);
-    let mut rest = slice.iter();
-    for _ in 0..slice.len().div_ceil(BATCH_ROWS) {
-        encoder.push(codec::columns(&kinds, BATCH_ROWS, rest.by_ref()))?;
-    }
+    let mut rows = codec::Rows::default();
+    let mut pushed = Ok(());
+    slice.each(|entity, state| {
+        rows.push(entity, state);
+        if rows.len() == BATCH_ROWS && pushed.is_ok() {
+            pushed = encoder.push(rows.take(&kinds));
+        }
+    });
+    pushed?;
+    encoder.push(rows.take(&kinds))?;
     Ok(encoder.finish()?)
 }
 

@@ -349,6 +349,12 @@ impl From<KafkaError> for CliError {
             KafkaError::Refused { .. } => (Kind::Data, "may this user describe and read the topics and the group?"),
             KafkaError::Active { .. } => (Kind::Data, STOP_GROUP),
             KafkaError::Unreadable { .. } => (Kind::Data, "make a new plan"),
+            KafkaError::Lost { .. } => {
+                (Kind::Data, "bootstrap anew from a later dump: what was lost cannot be had from the stream")
+            }
+            KafkaError::Transaction { .. } => {
+                (Kind::Unavailable, "nothing of it is seen; start again, and it goes on from the last checkpoint")
+            }
         };
         Self::of(kind, &error).hint(hint)
     }

@@ -15,8 +15,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::env::Env;
 use crate::kafka::ear::Ear;
-use crate::kafka::error::{is_passing, words};
+use crate::kafka::error::{created, is_passing, words};
 use crate::kafka::request::{answers, list, list_of_commits};
+use crate::kafka::settings::Role;
 use crate::kafka::{Around, Committed, Extent, GroupState, KafkaError, Partition, Settings, Topic, Topics, reader};
 use crate::wikibase::timestamp::Timestamp;
 
@@ -36,15 +37,8 @@ pub struct Cluster {
 impl Cluster {
     /// Connects. Errors: `Property`, `Settings`; `Unreachable` if no broker answers in time.
     pub fn connect(settings: &Settings, env: &Env) -> Result<Self, KafkaError> {
-        let created = settings.client().create_with_context(Ear::default());
-        let consumer: BaseConsumer<Ear> = created.map_err(|error| match error {
-            ClientError::ClientConfig(_, reason, key, value) => {
-                // The client repeats the value, which may be a secret.
-                let reason = if value.is_empty() { reason } else { reason.replace(&value, "…") };
-                KafkaError::Property { key, reason }
-            }
-            error => KafkaError::Settings(error.to_string()),
-        })?;
+        let consumer: BaseConsumer<Ear> =
+            created(settings.client(Role::Questions).create_with_context(Ear::default()))?;
         let mut cluster = Self {
             consumer: Arc::new(consumer),
             env: env.clone(),

@@ -9,6 +9,8 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
 
 /// How many things are remembered.
 const MOST: usize = 4;
@@ -53,6 +55,17 @@ impl ClientContext for Ear {
 }
 
 impl ConsumerContext for Ear {}
+
+impl ProducerContext for Ear {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        // A record that was not delivered breaks its transaction; the reason is told with that.
+        if let Err((error, _)) = result {
+            self.hear(&error.to_string());
+        }
+    }
+}
 
 /// Without what the client counts behind an error: `… (after 3ms in state CONNECT, 4 identical error(s) suppressed)`.
 fn without_tally(said: &str) -> &str {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode as Code};
 
 use crate::kafka::Partition;
 
@@ -60,6 +60,24 @@ pub enum KafkaError {
         /// What Kafka said.
         reason: String,
     },
+    /// Records were deleted before they were read: retention was shorter than the stream was behind.
+    #[error("Kafka at {brokers} no longer has records that were not read yet: {reason}")]
+    Lost {
+        /// The brokers asked.
+        brokers: String,
+        /// What Kafka said.
+        reason: String,
+    },
+    /// A transaction cannot go on; what was sent since the last commit is or will be aborted.
+    #[error("the transaction with Kafka at {brokers} broke {action}: {reason}")]
+    Transaction {
+        /// The brokers asked.
+        brokers: String,
+        /// What was being done.
+        action: &'static str,
+        /// What Kafka said.
+        reason: String,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Stopped,
@@ -100,7 +118,21 @@ pub fn is_passing(code: Code) -> bool {
     )
 }
 
+/// A client, or why it could not be made. The client repeats the value of a property, which may be a secret.
+pub fn created<T>(client: KafkaResult<T>) -> Result<T, KafkaError> {
+    client.map_err(|error| match error {
+        ClientError::ClientConfig(_, reason, key, value) => {
+            let reason = if value.is_empty() { reason } else { reason.replace(&value, "…") };
+            KafkaError::Property { key, reason }
+        }
+        error => KafkaError::Settings(error.to_string()),
+    })
+}
+
 /// What the client says of an error, in few words.
 pub fn words(error: &ClientError) -> String {
+    if let ClientError::Transaction(error) = error {
+        return error.string();
+    }
     error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
 }

@@ -1,8 +1,9 @@
 //! Kafka: the one door to its client.
 //!
 //! Promise: answers about many partitions at once, each within the time-out; nothing is written but by
-//! [`Cluster::commit`](cluster::Cluster::commit), which writes exactly what it is given.
-//! In -> out: [`Settings`] -> a [`Cluster`](cluster::Cluster); partitions -> extents, offsets, records.
+//! [`Cluster::commit`](cluster::Cluster::commit) and [`Outbox`](outbox::Outbox), which write exactly what they are given.
+//! In -> out: [`Settings`] -> a [`Cluster`](cluster::Cluster) to ask, a [`Feed`](feed::Feed) to read, an [`Outbox`](outbox::Outbox)
+//! to write.
 //! Invariant: no consumer joins a group, commits, stores or resets an offset by itself, or makes a topic. No value of a
 //! property, which may be a secret, is ever displayed.
 //! Not here: which position is the right one.
@@ -10,6 +11,8 @@
 pub mod cluster;
 mod ear;
 mod error;
+pub mod feed;
+pub mod outbox;
 mod reader;
 mod request;
 mod settings;

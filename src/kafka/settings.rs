@@ -97,37 +97,86 @@ impl fmt::Debug for Property {
 
 impl Settings {
     /// The client's configuration. What is ours comes last.
-    pub(in crate::kafka) fn client(&self) -> ClientConfig {
+    pub(in crate::kafka) fn client(&self, role: Role<'_>) -> ClientConfig {
         let millis = self.timeout.as_millis();
         let most = |limit: u128| millis.clamp(1000, limit).to_string();
         let mut config = ClientConfig::new();
         config.set_log_level(RDKafkaLogLevel::Error);
-        let defaults = [
-            // Requests, and a commit that waits for its coordinator, end with the time-out.
-            ("socket.timeout.ms", most(300_000)),
-            ("socket.connection.setup.timeout.ms", most(300_000)),
-            ("session.timeout.ms", most(300_000)),
-            ("reconnect.backoff.max.ms", "500".to_owned()),
-            // A few records are read of each of many partitions: small answers, soon.
-            ("fetch.message.max.bytes", "65536".to_owned()),
-            ("fetch.wait.max.ms", "10".to_owned()),
-            ("fetch.queue.backoff.ms", "10".to_owned()),
-            ("queued.min.messages", "1".to_owned()),
-        ];
-        defaults.into_iter().for_each(|(key, value)| _ = config.set(key, value));
+        // Requests, and a commit that waits for its coordinator, end with the time-out.
+        let limits = ["socket.timeout.ms", "socket.connection.setup.timeout.ms", "session.timeout.ms"];
+        let limits = limits.into_iter().filter(|key| role.is_consumer() || *key != "session.timeout.ms");
+        limits.for_each(|key| _ = config.set(key, most(300_000)));
+        config.set("reconnect.backoff.max.ms", "500");
+        role.defaults().iter().for_each(|(key, value)| _ = config.set(*key, *value));
         self.properties.iter().for_each(|property| _ = config.set(&property.key, &property.value));
-        let ours = [
-            ("bootstrap.servers", self.brokers.as_str()),
-            ("group.id", &self.group),
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("auto.offset.reset", "error"),
-            ("allow.auto.create.topics", "false"),
-            ("enable.partition.eof", "true"),
-            ("isolation.level", "read_uncommitted"),
-        ];
-        ours.into_iter().for_each(|(key, value)| _ = config.set(key, value));
+        config.set("bootstrap.servers", &self.brokers);
+        config.set("allow.auto.create.topics", "false");
+        role.fixed().iter().for_each(|(key, value)| _ = config.set(*key, *value));
+        match role {
+            Role::Outbox { transactional } => _ = config.set("transactional.id", transactional),
+            Role::Questions | Role::Feed => _ = config.set("group.id", &self.group),
+        }
         config
+    }
+}
+
+/// What a client is for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kafka) enum Role<'r> {
+    /// Questions about many partitions, each for a few records.
+    Questions,
+    /// Reading on and on.
+    Feed,
+    /// Writing in transactions of that name.
+    Outbox {
+        /// The name.
+        transactional: &'r str,
+    },
+}
+
+/// Properties and their values.
+type Properties = &'static [(&'static str, &'static str)];
+
+impl Role<'_> {
+    fn is_consumer(self) -> bool {
+        !matches!(self, Self::Outbox { .. })
+    }
+
+    /// What the user may set otherwise.
+    fn defaults(self) -> Properties {
+        match self {
+            // A few records are read of each of many partitions: small answers, soon.
+            Self::Questions => &[
+                ("fetch.message.max.bytes", "65536"),
+                ("fetch.wait.max.ms", "10"),
+                ("fetch.queue.backoff.ms", "10"),
+                ("queued.min.messages", "1"),
+            ],
+            Self::Feed => &[("fetch.wait.max.ms", "100"), ("queued.max.messages.kbytes", "32768")],
+            // A transaction is open from one checkpoint to the next; by default a broker allows 15 minutes.
+            Self::Outbox { .. } => &[("linger.ms", "5"), ("transaction.timeout.ms", "600000")],
+        }
+    }
+
+    /// What the promises of this module rest on.
+    fn fixed(self) -> Properties {
+        match self {
+            Self::Questions => &[
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("auto.offset.reset", "error"),
+                ("enable.partition.eof", "true"),
+                ("isolation.level", "read_uncommitted"),
+            ],
+            Self::Feed => &[
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("auto.offset.reset", "error"),
+                ("enable.partition.eof", "false"),
+                ("isolation.level", "read_committed"),
+            ],
+            Self::Outbox { .. } => &[("enable.idempotence", "true")],
+        }
     }
 }
 
@@ -168,7 +217,7 @@ mod tests {
         let given = ["fetch.wait.max.ms=1", "fetch.wait.max.ms=2"].map(|text| Property::parse(text).unwrap());
         let timeout = Duration::from_millis(5);
         let settings = Settings { brokers: "b:1".into(), group: "g".into(), properties: given.into(), timeout };
-        let config = settings.client();
+        let config = settings.client(Role::Questions);
         assert_eq!(config.get("fetch.wait.max.ms"), Some("2"));
         assert_eq!(config.get("enable.auto.commit"), Some("false"));
         assert_eq!(config.get("socket.timeout.ms"), Some("1000"));

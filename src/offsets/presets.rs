@@ -3,6 +3,8 @@
 //! Source: the streams that upstream's `IncomingStreams` reads, before and since `page_change`, and the one of reconcile events,
 //! which WDQS and WCQS share (each takes those of its own source). A stream is a topic with the prefix of its data centre.
 
+use crate::event::streams::{LEGACY, PAGE_CHANGE, RECONCILE};
+
 /// A named set of topics, without the prefix of a data centre.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
@@ -11,14 +13,6 @@ pub struct Preset {
     /// Its topics.
     pub topics: &'static [&'static str],
 }
-
-/// The events of MediaWiki before `page_change`: one stream for each kind of change.
-const LEGACY: [&str; 4] =
-    ["mediawiki.revision-create", "mediawiki.page-delete", "mediawiki.page-undelete", "mediawiki.page-suppress"];
-/// All changes of pages in one stream.
-const PAGE_CHANGE: &str = "mediawiki.page_change.v1";
-/// What reconciliations ask for.
-const RECONCILE: &str = "rdf-streaming-updater.reconcile";
 
 const OF_LEGACY: &[&str] = &[LEGACY[0], LEGACY[1], LEGACY[2], LEGACY[3], RECONCILE];
 const OF_PAGE_CHANGE: &[&str] = &[PAGE_CHANGE, RECONCILE];

@@ -58,6 +58,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The time that one request may take, its body included.
 const REQUEST: Duration = Duration::from_secs(120);
 
+/// Each says who we are at Amazon; the first is the usual one.
+const KEYS_OF_AMAZON: &[&str] = &[
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_METADATA_ENDPOINT",
+    "AWS_SKIP_SIGNATURE",
+];
+
 impl Kind {
     /// The kind of store that URLs of the scheme are in.
     pub fn of_scheme(scheme: &str) -> Option<Self> {
@@ -145,17 +155,19 @@ fn s3(bucket: &str, secrets: &Secrets) -> Result<Arc<dyn ObjectStore>, String> {
     let settings = secrets.of_amazon();
     let endpoint =
         ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"].iter().find_map(|name| settings.get(*name));
+    // Without any of these the crate would ask a host of Amazon's own network, which only its machines can reach.
+    if !KEYS_OF_AMAZON.iter().any(|name| settings.contains_key(*name)) {
+        return Err(format!(
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, neither in the environment nor in ~/.aws/credentials nor in the \
+             file that HEADWATER_SECRETS names, nor is another way to be known ({})",
+            KEYS_OF_AMAZON[1..].join(", ")
+        ));
+    }
     if let Some(endpoint) = endpoint {
         // Others than Amazon often lack conditional writes, and answer so after all retries only; the names that a savepoint's
         // files have make them needless.
         builder = builder.with_endpoint(endpoint).with_conditional_put(S3ConditionalPut::Disabled);
         builder = builder.with_client_options(options(endpoint));
-        let is_known = settings.contains_key("AWS_ACCESS_KEY_ID") || settings.contains_key("AWS_SKIP_SIGNATURE");
-        if !is_known {
-            return Err("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, neither in the environment nor in ~/.aws/credentials \
-                 nor in the file that HEADWATER_SECRETS names"
-                .to_owned());
-        }
     }
     for (name, value) in &settings {
         if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {

@@ -157,8 +157,8 @@ fn files_that_cannot_be_had() {
             "part-00000 cannot be read: $DIR/sp/flink/part-00000 is not a regular file",
         ),
         (
-            |env| change(env, "_metadata", |bytes| elsewhere(bytes, "part-00000", "s3://bucket/x")),
-            "s3://bucket/x cannot be read: locations of the scheme `s3` are not supported",
+            |env| change(env, "_metadata", |bytes| elsewhere(bytes, "part-00000", "gs://bucket/x")),
+            "gs://bucket/x cannot be read: locations of the scheme `gs` are not supported",
         ),
         (
             |env| change(env, "_metadata", |bytes| elsewhere(bytes, "part-00000", "x/y")),

@@ -19,7 +19,10 @@ const BOOTSTRAP: &[(&str, &[&str])] = &[
     ("--dump $SAMPLES/items.ttl --revision-map $DIR/map.txt", &["does not tell the form", "hint: ", "--format"]),
     ("--dump $SAMPLES/nothing-here.ttl", &["nothing found at $SAMPLES/nothing-here.ttl"]),
     ("--dump $SAMPLES", &["$SAMPLES is not a regular file"]),
-    ("--dump s3://bucket/items.ttl", &["`s3` are not supported"]),
+    ("--dump gs://bucket/items.ttl", &["`gs` are not supported"]),
+    ("--dump s3://bucket/items.ttl", &["s3://bucket cannot be used", "AWS_ACCESS_KEY_ID"]),
+    ("--dump swift://container.service/items.ttl", &["swift://container.service cannot be used", "ST_AUTH"]),
+    ("--dump swift://container/items.ttl", &["swift://CONTAINER.SERVICE/path"]),
     ("--revision-map $SAMPLES/nothing-*.csv", &["nothing-*.csv"]),
 ];
 

@@ -12,3 +12,4 @@ mod line;
 mod relay;
 mod room;
 mod storage;
+mod transaction;

@@ -2,6 +2,8 @@
 //!
 //! Promise: what holds of the file system and of memory holds of a real store in the live tests, by the same checks.
 
+#![allow(clippy::unwrap_used, reason = "what fails ends the test")]
+
 use std::io::Write;
 use std::ops::Range;
 

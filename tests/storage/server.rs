@@ -1,5 +1,7 @@
 //! A web server of a few lines, that says what a test wants.
 
+#![allow(clippy::unwrap_used, reason = "what fails ends the test")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 

@@ -372,7 +372,7 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// The text as one word of a shell command.
-fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

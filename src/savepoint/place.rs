@@ -1,7 +1,8 @@
 //! Making a directory ready for a savepoint.
 //!
 //! Promise: nothing that is not a savepoint's own is ever deleted, nor a savepoint that a job took; `_metadata` is deleted
-//! before anything else. A savepoint of ours may be replaced by one in the other format.
+//! before anything else. A savepoint of ours may be replaced by one in the other format. Where attempts have names of their own
+//! the old savepoint stays until the new one takes its place.
 
 use bytes::Bytes;
 use rayon::prelude::*;
@@ -54,6 +55,24 @@ pub fn survey(dir: &Location, on_existing: OnExisting) -> Result<Survey, Savepoi
     Ok(survey)
 }
 
+/// Makes the directory ready for a savepoint, unless it is another's. Returns the files to [`tidy`] once that is published.
+pub fn prepare(dir: &Location, on_existing: OnExisting) -> Result<Vec<Location>, SavepointError> {
+    if dir.has_names() {
+        return clear(dir, on_existing).map(|()| Vec::new());
+    }
+    Ok(survey(dir, on_existing)?.ours)
+}
+
+/// Deletes what was there before. What cannot be deleted is left: the new savepoint does not name it.
+pub fn tidy(dir: &Location, old: &[Location]) {
+    old.iter().for_each(|file| drop(storage::delete(file)));
+    let _ = storage::delete_unpublished(dir, is_ours);
+}
+
+fn is_ours(name: &str) -> bool {
+    name == METADATA || native::is_ours(name) || flink::is_ours(name)
+}
+
 /// Makes the directory free for a savepoint, unless it is another's. Nobody else may be writing there.
 pub fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointError> {
     let Survey { exists, ours } = survey(dir, on_existing)?;
@@ -63,7 +82,7 @@ pub fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointErr
     }
     ours.iter().try_for_each(storage::delete)?;
     // What killed writers left.
-    storage::delete_unpublished(dir, flink::is_ours)?;
+    storage::delete_unpublished(dir, is_ours)?;
     native::delete_unpublished(dir)?;
     Ok(())
 }
@@ -73,14 +92,23 @@ pub fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointErr
 /// Where the directory cannot be locked, another writer who was told to overwrite may delete them meanwhile, or publish a
 /// savepoint of his own. So they are looked at by name before and after, and `_metadata` is read back.
 /// Errors: `Exists`, `Overtaken`, `Storage`.
-pub fn publish(dir: &Location, metadata: Vec<u8>, files: &[(Location, u64)]) -> Result<(), SavepointError> {
+pub fn publish(
+    dir: &Location,
+    metadata: Vec<u8>,
+    files: &[(Location, u64)],
+    on_existing: OnExisting,
+) -> Result<(), SavepointError> {
     let metadata = Bytes::from(metadata);
     let place = dir.join(METADATA);
     let overtaken = || SavepointError::Overtaken { location: dir.clone() };
     if !dir.has_names() && !are_there(files)? {
         return Err(overtaken());
     }
-    match storage::create_new(&place, metadata.clone()) {
+    let stored = match on_existing {
+        OnExisting::Overwrite if !dir.has_names() => storage::put(&place, metadata.clone()),
+        _ => storage::create_new(&place, metadata.clone()),
+    };
+    match stored {
         // Another writer was faster, in the same directory at the same time.
         Err(StorageError::AlreadyExists { .. }) => return Err(SavepointError::Exists { location: dir.clone() }),
         other => other?,

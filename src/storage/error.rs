@@ -115,6 +115,12 @@ pub fn failed(location: &Location, action: &'static str, error: object_store::Er
     match error {
         object_store::Error::NotFound { .. } => StorageError::NotFound { location },
         object_store::Error::AlreadyExists { .. } => StorageError::AlreadyExists { location },
+        object_store::Error::NotSupported { source } => {
+            StorageError::NotSetUp { store: location.to_string(), reason: source.to_string() }
+        }
+        error if unusable(&error).is_some() => {
+            StorageError::NotSetUp { store: location.to_string(), reason: unusable(&error).unwrap_or_default() }
+        }
         object_store::Error::Precondition { .. } => StorageError::Changed { location },
         error @ (object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })
             if location.local().is_none() =>
@@ -128,6 +134,27 @@ pub fn failed(location: &Location, action: &'static str, error: object_store::Er
             None => StorageError::Unavailable { location, action, source: error.into() },
         },
     }
+}
+
+/// A store that cannot be used as it is set up: to try again is of no use.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(pub String);
+
+/// Why a store cannot be used as it is set up, if that is what the error says.
+fn unusable(error: &object_store::Error) -> Option<String> {
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
+    if let Some(unusable) = causes.find_map(|cause| cause.downcast_ref::<Unusable>()) {
+        return Some(unusable.0.clone());
+    }
+    let text = error.to_string();
+    let reasons = [
+        ("NoSuchBucket", "there is no such bucket"),
+        ("AuthorizationHeaderMalformed", "it is in another region than AWS_REGION says"),
+        ("400 Bad Request", "the server answered 400 Bad Request: are the endpoint, the region and the keys right?"),
+        ("URL scheme is not allowed", "AWS_ALLOW_HTTP forbids an endpoint without TLS"),
+    ];
+    reasons.iter().find(|(sign, _)| text.contains(sign)).map(|(_, reason)| (*reason).to_owned())
 }
 
 /// What a store says went wrong and where, with the system's reason, and without what Java tells of its own whereabouts.

@@ -44,6 +44,10 @@ impl Location {
     /// known well enough to be reached.
     pub fn parse(text: &str) -> Result<Self, StorageError> {
         match scheme(text) {
+            None if lacks_slashes(text) => Err(local::bad(
+                text,
+                "a URL has two slashes behind the colon; a path that looks like one is written with ./ before",
+            )),
             None => Ok(Self { store: Store::local(), path: local::path_of_text(text)?, text: text.into() }),
             Some("file") => {
                 let path = local::path_of_url(text)?;
@@ -189,6 +193,12 @@ fn http_path(text: &str) -> Result<Path, &'static str> {
         return Err("a URL with `?` or `#` names no file: download it first, or write %3F and %23");
     }
     Path::from_url_path(url.path()).map_err(|_| "a name in it is empty, `.` or `..`")
+}
+
+/// Whether it begins as the URL of a store does, but for the slashes.
+fn lacks_slashes(text: &str) -> bool {
+    let known = text.split_once(':').and_then(|(scheme, rest)| Some((Kind::of_scheme(scheme)?, rest)));
+    known.is_some_and(|(_, rest)| !rest.starts_with("//"))
 }
 
 /// The scheme of a URL: letters before `://`, or `file:` and `memory:`. A path has none.

@@ -38,7 +38,7 @@ pub use claim::{Attempt, Claim, claim};
 pub use error::StorageError;
 use error::{copy, failed, failed_io};
 pub use location::{Location, Served};
-use store::Kind;
+use store::{Kind, PATIENCE};
 
 /// One file in a listing.
 #[derive(Clone, Debug)]
@@ -184,6 +184,7 @@ pub fn put(location: &Location, bytes: Bytes) -> Result<(), StorageError> {
 /// and some cannot even do that. Who must know looks at what is there afterwards.
 pub fn create_new(location: &Location, bytes: Bytes) -> Result<(), StorageError> {
     refuse_read_only(location)?;
+    refuse_special(location)?;
     let create = location.objects().put_opts(location.path(), bytes.clone().into(), PutMode::Create.into());
     match start(location)?.block_on(create) {
         Ok(_) => Ok(()),
@@ -229,14 +230,21 @@ pub fn delete_empty(dir: &Location) -> Result<(), StorageError> {
     }
 }
 
-/// Deletes what killed writers left unpublished of files of `ours` right inside the directory `dir`. Nobody may be writing
-/// there.
+/// Deletes what killed writers left unpublished of files of `ours` right inside the directory `dir`; in HDFS also below it, each
+/// known by its path there. Nobody may be writing there.
 pub fn delete_unpublished(dir: &Location, ours: fn(&str) -> bool) -> Result<(), StorageError> {
     match dir.local() {
         Some(path) => local::delete_unpublished(&path, ours).map_err(|error| failed_io(dir, "clean up", error)),
         None if dir.store().kind == Kind::Hdfs => {
-            let left = |file: &Location| unpublished(dir, file.file_name()).is_some_and(ours);
-            children_and_unpublished(dir)?.iter().filter(|file| left(file)).try_for_each(delete)
+            let below = wait(dir, "list", dir.objects().list(Some(dir.path())).try_collect::<Vec<_>>())?;
+            let files = below.into_iter().map(|meta| dir.below(meta.location));
+            let left = |file: &Location| {
+                let within = file.relative_to(dir)?;
+                let published = unpublished(dir, file.file_name())?;
+                let place = within.strip_suffix(file.file_name())?;
+                Some(ours(&format!("{place}{published}")))
+            };
+            files.filter(|file| left(file) == Some(true)).try_for_each(|file| delete(&file))
         }
         None => Ok(()),
     }
@@ -274,10 +282,16 @@ fn refuse_read_only(location: &Location) -> Result<(), StorageError> {
 /// A directory, a pipe or a device would be replaced by a file, not written to.
 fn refuse_special(location: &Location) -> Result<(), StorageError> {
     let special = |path: PathBuf| path.metadata().is_ok_and(|found| !found.is_file());
-    match location.local().is_some_and(special) {
-        true => Err(StorageError::NotAFile { location: location.clone() }),
-        false => Ok(()),
-    }
+    let is_special = match location.local() {
+        _ if location.path().is_root() => true,
+        Some(path) => special(path),
+        // In some stores a file and a directory can have one name; then nobody finds what is in the directory.
+        None => {
+            let found = wait(location, "look at", location.objects().list_with_delimiter(Some(location.path())))?;
+            !found.objects.is_empty() || !found.common_prefixes.is_empty()
+        }
+    };
+    if is_special { Err(StorageError::NotAFile { location: location.clone() }) } else { Ok(()) }
 }
 
 /// Runs `work` to its end; `action` says in errors what was being done.
@@ -286,7 +300,14 @@ fn wait<T>(
     action: &'static str,
     work: impl Future<Output = object_store::Result<T>>,
 ) -> Result<T, StorageError> {
-    start(location)?.block_on(work).map_err(|error| failed(location, action, error))
+    let runtime = start(location)?;
+    if location.store().kind != Kind::Hdfs {
+        return runtime.block_on(work).map_err(|error| failed(location, action, error));
+    }
+    // Its client waits for an answer without end.
+    let timely = runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await });
+    let silence = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", PATIENCE.as_secs()));
+    timely.map_err(|_| failed_io(location, action, silence()))?.map_err(|error| failed(location, action, error))
 }
 
 fn start(location: &Location) -> Result<&'static Runtime, StorageError> {

@@ -5,7 +5,9 @@
 //! Not here: Hadoop's configuration and Kerberos's tickets, which the HDFS client finds by itself.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -25,10 +27,14 @@ pub fn known() -> Result<&'static Secrets, String> {
 
 impl Secrets {
     fn find() -> Result<Self, String> {
-        let environment: BTreeMap<_, _> = std::env::vars().filter(|(_, value)| !value.is_empty()).collect();
+        // What is no text is none of what is looked for here.
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let variables = std::env::vars_os().filter_map(text);
+        let environment: BTreeMap<_, _> = variables.filter(|(_, value)| !value.is_empty()).collect();
         let file = match environment.get("HEADWATER_SECRETS") {
             Some(path) => {
-                let text = std::fs::read_to_string(path);
+                let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+                let text = if is_file { std::fs::read_to_string(path) } else { Err(io::ErrorKind::NotFound.into()) };
                 assignments(&text.map_err(|error| format!("the secrets in {path} cannot be read: {error}"))?)
                     .map_err(|line| format!("the secrets in {path}: line {line} is not of the form NAME=value"))?
             }
@@ -85,6 +91,7 @@ impl fmt::Debug for Secrets {
 
 /// Lines of `NAME=value`; empty ones and those that begin with `#` are passed over. Errors: the number of a line that is none.
 fn assignments(text: &str) -> Result<BTreeMap<String, String>, usize> {
+    let text = text.trim_start_matches('\u{feff}');
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     lines

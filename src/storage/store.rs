@@ -15,6 +15,7 @@ use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use url::Url;
 
 use crate::storage::error::{StorageError, copy};
 use crate::storage::secrets::{self, Secrets};
@@ -54,9 +55,9 @@ pub const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The time after which nothing is tried again.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The time that one request may take, its body included.
-const REQUEST: Duration = Duration::from_secs(120);
+const REQUEST: Duration = Duration::from_secs(60);
 
 /// Each says who we are at Amazon; the first is the usual one.
 const KEYS_OF_AMAZON: &[&str] = &[
@@ -126,7 +127,9 @@ fn connect(kind: Kind, root: &str, authority: &str) -> Result<Arc<dyn ObjectStor
         Kind::Hdfs => hdfs(root, authority),
         Kind::S3 => s3(authority, secrets),
         Kind::Swift => {
-            let (container, service) = authority.rsplit_once('.').ok_or(
+            let parts =
+                authority.rsplit_once('.').filter(|(container, service)| !container.is_empty() && !service.is_empty());
+            let (container, service) = parts.ok_or(
                 "it is written like swift://CONTAINER.SERVICE/path, where SERVICE is a name for the account of your own choice",
             )?;
             Ok(Arc::new(Swift::new(container, service, secrets, &connector()?)?))
@@ -150,8 +153,7 @@ fn hdfs(root: &str, authority: &str) -> Result<Arc<dyn ObjectStore>, String> {
 }
 
 fn s3(bucket: &str, secrets: &Secrets) -> Result<Arc<dyn ObjectStore>, String> {
-    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retries());
-    builder = builder.with_http_connector(connector()?);
+    let mut builder = AmazonS3Builder::new();
     let settings = secrets.of_amazon();
     let endpoint =
         ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"].iter().find_map(|name| settings.get(*name));
@@ -164,6 +166,7 @@ fn s3(bucket: &str, secrets: &Secrets) -> Result<Arc<dyn ObjectStore>, String> {
         ));
     }
     if let Some(endpoint) = endpoint {
+        plain_url(endpoint).map_err(|rule| format!("the endpoint in AWS_ENDPOINT_URL {rule}"))?;
         // Others than Amazon often lack conditional writes, and answer so after all retries only; the names that a savepoint's
         // files have make them needless.
         builder = builder.with_endpoint(endpoint).with_conditional_put(S3ConditionalPut::Disabled);
@@ -174,6 +177,8 @@ fn s3(bucket: &str, secrets: &Secrets) -> Result<Arc<dyn ObjectStore>, String> {
             builder = builder.with_config(key, value);
         }
     }
+    // Last, as there are variables for the bucket too, and the location is what was asked for.
+    builder = builder.with_bucket_name(bucket).with_retry(retries()).with_http_connector(connector()?);
     Ok(Arc::new(builder.build().map_err(|error| error.to_string())?))
 }
 
@@ -187,6 +192,16 @@ fn connector() -> Result<SpawnedReqwestConnector, String> {
 pub fn options(url: &str) -> ClientOptions {
     let options = ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(Duration::from_secs(5));
     options.with_allow_http(url.starts_with("http://"))
+}
+
+/// Checks a URL of a server that comes from a variable. Errors: the rule it breaks; the URL may hold a password.
+pub fn plain_url(text: &str) -> Result<(), &'static str> {
+    let url = Url::parse(text).map_err(|_| "is no URL")?;
+    match url {
+        url if !matches!(url.scheme(), "http" | "https") => Err("is no URL of http or https"),
+        url if !url.username().is_empty() || url.password().is_some() => Err("has a user's name or password in it"),
+        _ => Ok(()),
+    }
 }
 
 fn retries() -> RetryConfig {

@@ -24,6 +24,7 @@ pub const CONTRACT: &[Law] = &[
     ("a dropped writer leaves nothing", a_dropped_writer_leaves_nothing),
     ("create and delete", create_and_delete),
     ("listing", listing),
+    ("no file over a directory", no_file_over_a_directory),
     ("what a user means", what_a_user_means),
     ("what is read ahead is what is there", what_is_read_ahead_is_what_is_there),
     ("a file that is replaced is never mixed", a_file_that_is_replaced_is_never_mixed),
@@ -123,6 +124,15 @@ fn listing(root: &Location) {
     assert_eq!(names, ["a/y", "a/z", "b", "c"]);
     assert!(found.iter().all(|entry| entry.size == 3));
     assert!(list(&root.join("none")).unwrap().is_empty());
+}
+
+/// Else nobody would find what is in the directory.
+fn no_file_over_a_directory(root: &Location) {
+    put(&root.join("dir/file"), Bytes::from_static(b"x")).unwrap();
+    let dir = root.join("dir");
+    let refused = [put(&dir, Bytes::new()).err(), create_new(&dir, Bytes::new()).err(), Writer::create(&dir).err()];
+    assert!(refused.iter().all(|error| matches!(error, Some(StorageError::NotAFile { .. }))), "{refused:?}");
+    assert_eq!(read(&root.join("dir/file")).unwrap(), "x");
 }
 
 fn what_a_user_means(root: &Location) {

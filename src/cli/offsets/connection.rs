@@ -1,5 +1,7 @@
 //! How to reach Kafka, from arguments, environment and a file.
 
+use std::time::Duration;
+
 use crate::cli::error::CliError;
 use crate::env::Env;
 use crate::kafka::cluster::Cluster;
@@ -16,7 +18,7 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, clap::Args)]
 pub struct Connection {
     /// Brokers of the cluster; one that answers is enough
-    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', required = true, env = "HEADWATER_BROKERS")]
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', required = true, env = "HEADWATER_BROKERS", value_parser = broker)]
     brokers: Vec<String>,
     /// A file of properties of the Kafka client (librdkafka's), one key=value a line: TLS, SASL, secrets
     #[arg(long, value_name = "FILE", env = "HEADWATER_KAFKA_PROPERTIES")]
@@ -32,8 +34,12 @@ pub struct Connection {
 impl Connection {
     /// Connects as that group.
     pub fn connect(&self, group: &str, env: &Env) -> Result<Cluster, CliError> {
-        if group.is_empty() {
+        if group.trim().is_empty() || group.chars().any(char::is_control) {
             return Err(CliError::usage("no group: give its name with --group"));
+        }
+        let timeout = self.timeout.duration();
+        if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&timeout) {
+            return Err(CliError::usage("--timeout takes 1s to 1h"));
         }
         let mut properties = self.kafka_properties.as_deref().map_or(Ok(Vec::new()), from_file)?;
         if let Ok(password) = std::env::var(PASSWORD) {
@@ -42,14 +48,17 @@ impl Connection {
         for property in &self.properties {
             properties.push(Property::parse(property)?);
         }
-        let settings = Settings {
-            brokers: self.brokers.join(","),
-            group: group.to_owned(),
-            properties,
-            timeout: self.timeout.duration(),
-        };
+        let settings = Settings { brokers: self.brokers.join(","), group: group.to_owned(), properties, timeout };
         Ok(Cluster::connect(&settings, env)?)
     }
+}
+
+/// A broker as the client takes it, which does not look at the port.
+fn broker(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, "9092"));
+    let is_one = !host.is_empty() && !text.contains("://") && port.parse::<u16>().is_ok_and(|port| port > 0);
+    if is_one { Ok(text.to_owned()) } else { Err("a broker is written HOST:PORT") }
 }
 
 fn from_file(file: &str) -> Result<Vec<Property>, CliError> {

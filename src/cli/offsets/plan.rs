@@ -86,6 +86,9 @@ struct StartArgs {
     dumps: Vec<String>,
 }
 
+/// How the state of a group begins that has members.
+const ACTIVE: &str = "ACTIVE";
+
 fn presets() -> clap::builder::PossibleValuesParser {
     PRESETS.iter().map(|preset| preset.name).into()
 }
@@ -237,7 +240,7 @@ impl View {
 fn in_words(state: &GroupState) -> String {
     match state {
         GroupState::Idle => "no member".to_owned(),
-        GroupState::Active { state, members } => format!("ACTIVE ({state}): {}", members.join(", ")),
+        GroupState::Active { state, members } => format!("{ACTIVE} ({state}): {}", members.join(", ")),
         GroupState::Unclear(_) => {
             "of a newer protocol; whether it has members, Kafka does not tell this client".to_owned()
         }
@@ -346,8 +349,14 @@ impl fmt::Display for View {
         Table { head: HEAD, rows: self.positions.iter().map(|position| &position.row).collect() }.fmt(f)?;
         let risky = self.positions.iter().filter(|position| !position.risks.is_empty()).count();
         let of = counted(self.partitions as u64, "partition");
-        if self.risks.is_empty() {
+        let is_active = self.group_state.as_deref().is_some_and(|state| state.starts_with(ACTIVE));
+        if is_active {
+            writeln!(f, "verdict     group active: stop it first, or `apply` refuses")?;
+        }
+        if self.risks.is_empty() && !is_active {
             writeln!(f, "verdict     safe: {of}")?;
+        } else if self.risks.is_empty() {
+            writeln!(f, "            otherwise safe: {of}")?;
         } else {
             writeln!(
                 f,

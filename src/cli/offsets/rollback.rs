@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::bootstrap::report::counted;
+use crate::bootstrap::report::{counted, quote};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::offsets::connection::Connection;
@@ -110,7 +110,7 @@ impl View {
         Err(error.hint(format!(
             "nothing was committed for them before; take their offsets away with Kafka's own tool:\n  \
              kafka-consumer-groups.sh --bootstrap-server … --group {} --delete-offsets{}",
-            self.group,
+            quote(&self.group),
             topics.collect::<String>()
         )))
     }

@@ -50,21 +50,29 @@ pub fn write_in_rounds(
     round: usize,
 ) -> Result<Written, SavepointError> {
     let claim = storage::claim(dir)?;
-    place::clear(dir, on_existing)?;
+    let old = place::prepare(dir, on_existing)?;
     let file = |subtask| StateFile::new(dir, &part::name(subtask, claim.attempt()), subtask, parallelism);
     let mut files: Vec<_> = (0..parallelism).map(file).collect();
     let written = write_state(&mut files, state, round, cancelled).and_then(|()| {
         files.retain(|file| file.size > 0);
-        publish(dir, &files, parallelism)
+        publish(dir, &files, parallelism, on_existing)
     });
     if written.as_ref().is_err_and(|error| place::is_ours_to_delete(dir, error)) {
         // The first error is the one to tell. What cannot be removed now is removed by the next run.
         files.iter().for_each(|file| drop(storage::delete(&file.location)));
     }
+    if written.is_ok() {
+        place::tidy(dir, &old);
+    }
     written
 }
 
-fn publish(dir: &Location, files: &[StateFile], parallelism: u16) -> Result<Written, SavepointError> {
+fn publish(
+    dir: &Location,
+    files: &[StateFile],
+    parallelism: u16,
+    on_existing: OnExisting,
+) -> Result<Written, SavepointError> {
     let keyed = |file: &StateFile| Keyed {
         subtask: i32::from(file.subtask),
         form: Form::Canonical,
@@ -84,7 +92,7 @@ fn publish(dir: &Location, files: &[StateFile], parallelism: u16) -> Result<Writ
     let metadata = metadata.to_bytes();
     let bytes = files.iter().map(|file| file.size).sum::<u64>() + metadata.len() as u64;
     let stored: Vec<_> = files.iter().map(|file| (file.location.clone(), file.size)).collect();
-    place::publish(dir, metadata, &stored)?;
+    place::publish(dir, metadata, &stored, on_existing)?;
     Ok(Written { bytes, files: files.len() as u64 + 1 })
 }
 

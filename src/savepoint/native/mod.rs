@@ -64,9 +64,9 @@ pub fn write(
     write::write(dir, state, made, on_existing, cancelled)
 }
 
-/// Reads the savepoint in `dir`. Checks sizes, order, rows and counts, and not checksums (see [`verify`]).
+/// Reads the savepoint in `dir`. Checks sizes, checksums, order, rows and counts.
 ///
-/// Errors: `NotASavepoint`, `Manifest`, `Columns`, `State`, `Storage`.
+/// Errors: `NotASavepoint`, `Manifest`, `Columns`, `State`, `Damaged`, `Storage`.
 pub fn read(dir: &Location) -> Result<(Manifest, StateTable), SavepointError> {
     read::read(dir)
 }

@@ -2,26 +2,31 @@
 //!
 //! Promise: the state that was written, or an error that names the file.
 //! Invariant: no file but those in the manifest is read; no more batches are in memory than there are threads.
-//! Not here: checksums (see `verify`).
+//! Not here: all that is wrong (see `verify`).
 
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::columns::Reader;
-use crate::savepoint::SavepointError;
 use crate::savepoint::native::codec;
 use crate::savepoint::native::manifest::{MAX_BYTES, Manifest, ManifestError, StoredFile};
 use crate::savepoint::native::paths::Paths;
+use crate::savepoint::{Problem, SavepointError};
 use crate::state::StateTable;
 use crate::storage::{Blob, Location, StorageError};
 use crate::wikibase::entity::EntityKind;
+
+/// Bytes read at once for a checksum.
+const WINDOW: u64 = 4 << 20;
 
 pub fn read(dir: &Location) -> Result<(Manifest, StateTable), SavepointError> {
     let manifest = manifest(dir)?;
     let whole = Mutex::new(StateTable::default());
     let spans = manifest.files.par_iter().map(|file| {
+        check(dir, file)?;
         let (part, span) = read_file(dir, file)?;
         // A panic while absorbing would be our own bug, and is on its way already.
         whole.lock().unwrap_or_else(|poison| poison.into_inner()).absorb(part);
@@ -63,9 +68,36 @@ pub fn out_of_order(files: &[StoredFile], spans: &[Span]) -> Option<usize> {
     (1..spans.len()).find(|at| !follows(*at))
 }
 
+/// Checks the bytes of one state file.
+fn check(dir: &Location, file: &StoredFile) -> Result<(), SavepointError> {
+    let blob = open(dir, file)?;
+    if sha256(&blob)? == file.sha256 {
+        return Ok(());
+    }
+    let rule = "its SHA-256 is not the one listed".to_owned();
+    Err(SavepointError::State { location: blob.location().clone(), rule })
+}
+
+/// The SHA-256 of a whole file.
+pub fn sha256(blob: &Blob) -> Result<[u8; 32], StorageError> {
+    let mut sum = Sha256::new();
+    let mut at = 0;
+    while at < blob.size() {
+        let end = (at + WINDOW).min(blob.size());
+        sum.update(blob.read(at..end)?);
+        at = end;
+    }
+    Ok(sum.finalize().into())
+}
+
 /// Opens one state file and checks its size.
 pub fn open(dir: &Location, file: &StoredFile) -> Result<Blob, SavepointError> {
-    let blob = Blob::open(&Paths(dir).part(file.name))?;
+    let blob = Blob::open(&Paths(dir).part(file.name)).map_err(|error| match error {
+        StorageError::NotFound { .. } => {
+            SavepointError::Damaged { location: dir.clone(), problem: Problem::Missing { path: file.path() } }
+        }
+        error => error.into(),
+    })?;
     if blob.size() == file.size {
         return Ok(blob);
     }

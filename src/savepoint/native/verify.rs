@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use crate::savepoint::native::Verified;
 use crate::savepoint::native::manifest::{Manifest, StoredFile};
@@ -17,9 +16,6 @@ use crate::savepoint::{METADATA, Problem, SavepointError, with_causes};
 use crate::state::KindCount;
 use crate::storage::{self, Blob, Location, StorageError};
 use crate::wikibase::entity::EntityKind;
-
-/// Bytes read at once for a checksum.
-const WINDOW: u64 = 4 << 20;
 
 pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
     let manifest = read::manifest(dir)?;
@@ -76,7 +72,7 @@ fn check_file(dir: &Location, file: &StoredFile) -> Result<Checked, SavepointErr
         Err(problem) => return Ok(Checked { problems: vec![problem], content: None }),
     };
     let mut problems = Vec::new();
-    if sha256(&blob)? != file.sha256 {
+    if read::sha256(&blob)? != file.sha256 {
         problems.push(Problem::Checksum { path: path.clone() });
     }
     match read::read_file(dir, file) {
@@ -87,17 +83,6 @@ fn check_file(dir: &Location, file: &StoredFile) -> Result<Checked, SavepointErr
             Ok(Checked { problems, content: None })
         }
     }
-}
-
-fn sha256(blob: &Blob) -> Result<[u8; 32], StorageError> {
-    let mut sum = Sha256::new();
-    let mut at = 0;
-    while at < blob.size() {
-        let end = (at + WINDOW).min(blob.size());
-        sum.update(blob.read(at..end)?);
-        at = end;
-    }
-    Ok(sum.finalize().into())
 }
 
 fn miscount(manifest: &Manifest, kind: EntityKind, found: KindCount) -> Option<Problem> {

@@ -32,14 +32,17 @@ pub fn write(
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Written, SavepointError> {
     let claim = storage::claim(dir)?;
-    place::clear(dir, on_existing)?;
+    let old = place::prepare(dir, on_existing)?;
     let parts = parts(state, claim.attempt());
     let written: Result<Vec<_>, _> = parts.par_iter().map(|part| write_part(dir, part, cancelled)).collect();
     let files = written.and_then(|files| if cancelled() { Err(SavepointError::Cancelled) } else { Ok(files) });
-    let written = files.and_then(|files| publish(dir, state, made, files));
+    let written = files.and_then(|files| publish(dir, state, made, files, on_existing));
     if written.as_ref().is_err_and(|error| place::is_ours_to_delete(dir, error)) {
         // The first error is the one to tell. What cannot be removed now is removed by the next run.
         parts.iter().for_each(|(name, _)| drop(storage::delete(&Paths(dir).part(*name))));
+    }
+    if written.is_ok() {
+        place::tidy(dir, &old);
     }
     written
 }
@@ -98,6 +101,7 @@ fn publish(
     state: &StateTable,
     made: &Provenance,
     files: Vec<StoredFile>,
+    on_existing: OnExisting,
 ) -> Result<Written, SavepointError> {
     let location = Paths(dir).metadata();
     let manifest = Manifest { made: made.clone(), counts: EntityKind::ALL.map(|kind| state.count(kind)), files };
@@ -105,6 +109,6 @@ fn publish(
     let json = json.map_err(|source| SavepointError::Manifest { location: location.clone(), source })?;
     let bytes = manifest.files.iter().map(|file| file.size).sum::<u64>() + json.len() as u64;
     let files = manifest.files.iter().map(|file| (Paths(dir).part(file.name), file.size));
-    place::publish(dir, json, &files.collect::<Vec<_>>())?;
+    place::publish(dir, json, &files.collect::<Vec<_>>(), on_existing)?;
     Ok(Written { bytes, files: manifest.files.len() as u64 + 1 })
 }

@@ -14,13 +14,16 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use http::{HeaderMap, Method, Request, StatusCode};
-use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, SpawnedReqwestConnector};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, SpawnedReqwestConnector,
+};
 use object_store::{Error as StoreError, PutPayload};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::storage::error::Unusable;
 use crate::storage::secrets::Secrets;
-use crate::storage::store::{FIRST_PAUSE, LONGEST_PAUSE, RETRIES, options};
+use crate::storage::store::{FIRST_PAUSE, LONGEST_PAUSE, RETRIES, options, plain_url};
 
 const STORE: &str = "Swift";
 
@@ -72,6 +75,8 @@ impl Account {
     /// The account of a service, as the `secrets` know it. Errors: a sentence.
     pub fn new(service: &str, secrets: &Secrets, connector: &SpawnedReqwestConnector) -> Result<Self, String> {
         let way = Way::find(&|name| secrets.get(name, service))?;
+        plain_url(way.url())
+            .map_err(|rule| format!("the URL to log in at (ST_AUTH, OS_AUTH_URL or OS_STORAGE_URL) {rule}"))?;
         let client = connector.connect(&options(way.url())).map_err(|error| error.to_string())?;
         Ok(Self { client, way, session: Mutex::default() })
     }
@@ -94,7 +99,7 @@ impl Account {
                 }
                 Ok(response) if !is_trouble(response.status()) => return Ok(Answer { response, is_repeated }),
                 Ok(response) => pauses.wait(|| failed(format!("the server answered {}", response.status()))).await?,
-                Err(error) => pauses.wait(|| unanswered(&session.storage, error)).await?,
+                Err(error) => pauses.wait_after(&session.storage, error).await?,
             }
             is_repeated = true;
         }
@@ -120,7 +125,7 @@ impl Account {
                     *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
                     return Ok(session);
                 }
-                Err(error) => pauses.wait(|| unanswered(self.way.url(), error)).await?,
+                Err(error) => pauses.wait_after(self.way.url(), error).await?,
             }
         }
     }
@@ -152,7 +157,11 @@ impl Account {
     async fn begun(&self, response: HttpResponse) -> Result<Session, StoreError> {
         let status = response.status();
         if !status.is_success() {
-            let source = format!("the log-in was answered with {status}: are the user and the key right?").into();
+            let words = format!("the log-in was answered with {status}");
+            if ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
+                return Err(failed(Unusable(format!("{words}: is the URL right?"))));
+            }
+            let source = format!("{words}: are the user and the key right?").into();
             return Err(StoreError::Unauthenticated { path: String::new(), source });
         }
         let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
@@ -297,10 +306,21 @@ fn is_trouble(status: StatusCode) -> bool {
 #[derive(Default)]
 pub struct Pauses(u32);
 
+/// How many tries one counts for that took all its time: a server that is silent is not asked for a quarter of an hour.
+const SILENCE: u32 = 4;
+
 impl Pauses {
+    /// Waits before the next try after a server gave no answer; after the last one, the error.
+    async fn wait_after(&mut self, server: &str, error: HttpError) -> Result<(), StoreError> {
+        if error.kind() == HttpErrorKind::Timeout {
+            self.0 += SILENCE - 1;
+        }
+        self.wait(|| unanswered(server, error)).await
+    }
+
     /// Waits before the next try; after the last one, the error.
     pub async fn wait(&mut self, error: impl FnOnce() -> StoreError) -> Result<(), StoreError> {
-        if self.0 as usize == RETRIES {
+        if self.0 as usize >= RETRIES {
             return Err(error());
         }
         let pause = (FIRST_PAUSE * 2_u32.pow(self.0)).min(LONGEST_PAUSE);

@@ -76,7 +76,10 @@ pub async fn inside(container: &Container, prefix: Option<&Path>) -> Result<List
 async fn page(container: &Container, below: &str, marker: &str, delimiter: Option<&str>) -> Result<Vec<Item>> {
     let mut query = vec![("format", "json"), ("limit", PAGE), ("prefix", below), ("marker", marker)];
     query.extend(delimiter.map(|delimiter| ("delimiter", delimiter)));
-    let response = container.done(Method::GET, "", &query).await?;
+    let response = container.done(Method::GET, "", &query).await.map_err(|error| match error {
+        Error::NotFound { .. } => container.absent(),
+        error => error,
+    })?;
     serde_json::from_slice(&body(response).await?).map_err(failed)
 }
 

@@ -28,10 +28,12 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use serde::Deserialize;
 
+use crate::storage::error::Unusable;
 use crate::storage::secrets::Secrets;
 use crate::storage::swift::account::{Account, Answer, Ask, Pauses, body, failed, length};
-use crate::storage::swift::segments::Segments;
+use crate::storage::swift::segments::{SEGMENTS, Segments};
 use crate::wikibase::timestamp::Timestamp;
 
 /// A container.
@@ -95,10 +97,14 @@ impl Container {
             return Err(Error::AlreadyExists { path: path.to_owned(), source: "an object is there".into() });
         }
         if answer.response.status() == StatusCode::NOT_FOUND {
-            return Err(failed(format!("there is no container {}", self.name)));
+            return Err(self.absent());
         }
         checked(answer.response, path).await?;
         Ok(md5)
+    }
+
+    fn absent(&self) -> Error {
+        failed(Unusable(format!("there is no container {}", self.name)))
     }
 
     async fn head(&self, path: &str) -> Result<ObjectMeta> {
@@ -107,11 +113,30 @@ impl Container {
         meta(path, response.headers(), size)
     }
 
+    /// What an object is made of that is about to be replaced: the names of its segments, if it has any here.
+    async fn segments_of(&self, path: &str) -> Result<Vec<String>> {
+        let found = self.ask(Method::HEAD, path, &[], &[], PutPayload::new()).await?.response;
+        if !is_large(&found) {
+            return Ok(Vec::new());
+        }
+        let manifest = body(self.done(Method::GET, path, &[("multipart-manifest", "get")]).await?).await?;
+        let entries: Vec<Entry> = serde_json::from_slice(&manifest).map_err(failed)?;
+        let ours = format!("/{}/{SEGMENTS}/", self.name);
+        let inside = |entry: Entry| Some(format!("{SEGMENTS}/{}", entry.name.strip_prefix(&ours)?));
+        Ok(entries.into_iter().filter_map(inside).collect())
+    }
+
+    /// Deletes segments that no object is made of any more. What cannot be deleted only takes up room.
+    async fn forget(&self, segments: &[String]) {
+        for segment in segments {
+            let _ = self.ask(Method::DELETE, segment, &[], &[], PutPayload::new()).await;
+        }
+    }
+
     /// Deletes an object; a large one with what it is made of.
     async fn delete(&self, path: &str) -> Result<()> {
         let found = self.done(Method::HEAD, path, &[]).await?;
-        let is_large = found.headers().get("X-Static-Large-Object").is_some_and(|value| value == "True");
-        let query: &[_] = if is_large { &[("multipart-manifest", "delete")] } else { &[] };
+        let query: &[_] = if is_large(&found) { &[("multipart-manifest", "delete")] } else { &[] };
         let answer = self.ask(Method::DELETE, path, query, &[], PutPayload::new()).await?;
         match answer.response.status() {
             StatusCode::NOT_FOUND if answer.is_repeated => Ok(()),
@@ -139,6 +164,12 @@ impl Container {
         let headers: Vec<_> = range.into_iter().chain(e_tag).collect();
         checked(self.ask(Method::GET, path, &[], &headers, PutPayload::new()).await?.response, path).await
     }
+}
+
+/// A segment as a manifest names it.
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
 }
 
 /// A range that is being read.
@@ -188,7 +219,9 @@ impl ObjectStore for Swift {
             PutMode::Overwrite => false,
             PutMode::Update(_) => return Err(unable("to replace an object only if it is a certain one")),
         };
+        let old = if is_new { Vec::new() } else { self.0.segments_of(location.as_ref()).await? };
         let md5 = self.0.put(location.as_ref(), payload, is_new).await?;
+        self.0.forget(&old).await;
         Ok(PutResult { e_tag: Some(md5), version: None })
     }
 
@@ -235,6 +268,10 @@ impl fmt::Display for Swift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Swift({})", self.0.name)
     }
+}
+
+fn is_large(response: &HttpResponse) -> bool {
+    response.headers().get("X-Static-Large-Object").is_some_and(|value| value == "True")
 }
 
 fn unable(what: &str) -> Error {

@@ -76,8 +76,10 @@ impl MultipartUpload for Segments {
         let payload = PutPayload::from(json!(manifest).to_string());
         let headers = [("Content-Type", "application/octet-stream".to_owned())];
         let query = [("multipart-manifest", "put")];
+        let old = self.container.segments_of(&self.path).await?;
         let answer = self.container.ask(Method::PUT, &self.path, &query, &headers, payload).await?;
         checked(answer.response, &self.path).await?;
+        self.container.forget(&old).await;
         Ok(PutResult { e_tag: None, version: None })
     }
 

@@ -20,6 +20,7 @@ pub mod wikibase;
 pub mod columns;
 pub mod compression;
 pub mod dump;
+pub mod entity_data;
 pub mod kafka;
 pub mod revision_map;
 pub mod savepoint;

@@ -85,6 +85,14 @@ pub fn snappy(frames: impl Read) -> impl Read {
     snap::read::FrameDecoder::new(frames)
 }
 
+/// What members of gzip hold, at most `most` bytes; `None` where it is more. Errors: it is no gzip, or cut off.
+pub fn gunzip(members: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::new();
+    let limit = (most as u64).saturating_add(1);
+    flate2::bufread::MultiGzDecoder::new(members).take(limit).read_to_end(&mut text)?;
+    Ok((text.len() <= most).then_some(text))
+}
+
 /// Packs bytes that will soon be unpacked again, quickly.
 pub fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     ::zstd::bulk::compress(bytes, 1)

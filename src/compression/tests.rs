@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use std::ops::ControlFlow;
 
-use crate::compression::Compression;
 use crate::compression::source::{DecodeError, Seam, Source, WINDOW};
+use crate::compression::{Compression, gunzip};
 use crate::storage::{self, Location};
 
 fn source(bytes: Vec<u8>) -> Source {
@@ -120,4 +120,14 @@ fn a_false_seam_is_found_and_not_trusted() {
     let source = source(encoder.finish().unwrap());
     assert!(source.find(&(20_000..30_000)).unwrap().is_some());
     assert!(in_parts(&source, 5000).unwrap() == text);
+}
+
+#[test]
+fn members_of_gzip_are_unpacked_up_to_a_limit() {
+    let two = [compress(Compression::Gzip, b"a ."), compress(Compression::Gzip, b"b .")].concat();
+    let rows = [(&two[..], 6, Some(Some("a .b ."))), (&two, 5, Some(None)), (&two[..30], 6, None), (b"a .", 6, None)];
+    for (members, most, expected) in rows {
+        let text = gunzip(members, most).ok();
+        assert_eq!(text.as_ref().map(Option::as_deref), expected.map(|text| text.map(str::as_bytes)), "{most}");
+    }
 }

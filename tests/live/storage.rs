@@ -62,8 +62,8 @@ fn works_as_with_files(room: &Room, dump: &str, store: &str, run: &dyn Fn(&str, 
     }
     let listed = run(&format!("savepoint list {store}"), 0);
     assert_eq!(listed.stdout.lines().filter(|line| line.starts_with("complete ")).count(), 4, "{}", listed.stdout);
-    run(&format!("import --dump {dump} --format nt --compression gz --output $DIR/nt"), 0);
-    run(&format!("import --dump {dump} --format nt --compression gz --output {store}/nt"), 0);
+    run(&format!("import --dump {dump} --format nt --compression gzip --output $DIR/nt"), 0);
+    run(&format!("import --dump {dump} --format nt --compression gzip --output {store}/nt"), 0);
     let local = std::fs::read(room.path("nt/triples-00001.nt.gz")).expect("imported");
     if !store.contains("localhost") {
         assert!(storage::read(&location(&format!("{store}/nt/triples-00001.nt.gz"))).expect("imported") == local);

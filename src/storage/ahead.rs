@@ -14,7 +14,7 @@ use futures::future::{BoxFuture, Shared};
 
 use crate::storage::blob::Object;
 use crate::storage::error::StorageError;
-use crate::storage::{start, wait};
+use crate::storage::{start, wait_again};
 
 /// Bytes fetched at once: a request has a cost of its own.
 const CHUNK: u64 = 8 << 20;
@@ -47,7 +47,7 @@ impl Ahead {
         let end = self.object.size.div_ceil(CHUNK).min(chunks.end() + 1 + DISTANCE);
         let location = &self.object.location;
         if range.end - range.start > CHUNK {
-            return wait(location, "read", self.object.get(range));
+            return wait_again(location, "read", || self.object.get(range.clone()));
         }
         let begun = self.begin(*chunks.start()..end)?;
         let mut pieces = Vec::with_capacity(2);
@@ -60,7 +60,7 @@ impl Ahead {
                 }
                 _ => {
                     self.forget(at);
-                    return wait(location, "read", self.object.get(range));
+                    return wait_again(location, "read", || self.object.get(range.clone()));
                 }
             }
         }

@@ -16,7 +16,7 @@ use object_store::{GetOptions, ObjectStoreExt};
 use crate::storage::ahead::Ahead;
 use crate::storage::error::{StorageError, failed_io};
 use crate::storage::location::Location;
-use crate::storage::wait;
+use crate::storage::wait_again;
 
 /// A stored file, open for reading in any order from any number of threads.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Blob {
     pub fn open(location: &Location) -> Result<Self, StorageError> {
         let location = location.clone();
         let Some(path) = location.local() else {
-            let head = wait(&location, "open", location.objects().head(location.path()))?;
+            let head = wait_again(&location, "open", || location.objects().head(location.path()))?;
             let object = Object { location, size: head.size, e_tag: head.e_tag };
             return Ok(Self { object: Arc::new(object), file: None, ahead: None });
         };
@@ -95,7 +95,7 @@ impl Blob {
         let Some(file) = &self.file else {
             let bytes = match &self.ahead {
                 Some(ahead) => ahead.read(range.clone())?,
-                None => wait(self.location(), "read", self.object.get(range.clone()))?,
+                None => wait_again(self.location(), "read", || self.object.get(range.clone()))?,
             };
             return if bytes.len() == len { Ok(bytes) } else { Err(self.too_short(range.end)) };
         };

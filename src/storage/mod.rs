@@ -25,6 +25,7 @@ mod writer;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -39,6 +40,9 @@ pub use error::StorageError;
 use error::{copy, failed, failed_io};
 pub use location::{Location, Served};
 use store::{Kind, PATIENCE};
+
+/// Pauses before what failed in HDFS is tried again: a data node may be lost, and the name node take a while to see it.
+const HDFS_PAUSES: &[Duration] = &[Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(4)];
 
 /// One file in a listing.
 #[derive(Clone, Debug)]
@@ -108,8 +112,8 @@ pub fn list(dir: &Location) -> Result<Vec<Entry>, StorageError> {
     if dir.store().kind == Kind::Http {
         return Ok(Vec::new());
     }
-    let listing = dir.objects().list(Some(dir.path())).try_collect::<Vec<_>>();
-    let mut found = wait(dir, "list", listing)?;
+    let listing = || dir.objects().list(Some(dir.path())).try_collect::<Vec<_>>();
+    let mut found = wait_again(dir, "list", listing)?;
     found.retain(|meta| unpublished(dir, meta.location.filename().unwrap_or_default()).is_none());
     found.sort_by(|a, b| a.location.cmp(&b.location));
     let entry = |meta: ObjectMeta| Entry {
@@ -163,7 +167,7 @@ pub fn exists(location: &Location) -> Result<bool, StorageError> {
             Err(error) => Err(failed_io(location, "look at", error)),
         };
     }
-    match wait(location, "look at", location.objects().head(location.path())) {
+    match wait_again(location, "look at", || location.objects().head(location.path())) {
         Ok(_) => Ok(true),
         Err(StorageError::NotFound { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -174,8 +178,7 @@ pub fn exists(location: &Location) -> Result<bool, StorageError> {
 pub fn put(location: &Location, bytes: Bytes) -> Result<(), StorageError> {
     refuse_read_only(location)?;
     refuse_special(location)?;
-    let put = location.objects().put(location.path(), bytes.into());
-    wait(location, "write", put).map(drop)
+    wait_again(location, "write", || location.objects().put(location.path(), bytes.clone().into())).map(drop)
 }
 
 /// Stores `bytes` at `location` at once, unless something is there: then `AlreadyExists`, and nothing changes.
@@ -268,7 +271,7 @@ fn children_and_unpublished(dir: &Location) -> Result<Vec<Location>, StorageErro
     if dir.store().kind == Kind::Http {
         return Ok(Vec::new());
     }
-    let found = wait(dir, "list", dir.objects().list_with_delimiter(Some(dir.path())))?;
+    let found = wait_again(dir, "list", || dir.objects().list_with_delimiter(Some(dir.path())))?;
     Ok(found.objects.into_iter().map(|meta| dir.below(meta.location)).collect())
 }
 
@@ -292,6 +295,26 @@ fn refuse_special(location: &Location) -> Result<(), StorageError> {
         }
     };
     if is_special { Err(StorageError::NotAFile { location: location.clone() }) } else { Ok(()) }
+}
+
+/// As [`wait`], and again after a failure that may pass, for what may be repeated: the clients of other stores do so themselves.
+fn wait_again<T, W>(location: &Location, action: &'static str, work: impl Fn() -> W) -> Result<T, StorageError>
+where
+    W: Future<Output = object_store::Result<T>>,
+{
+    let mut pauses: &[Duration] = match location.store().kind {
+        Kind::Hdfs => HDFS_PAUSES,
+        _ => &[],
+    };
+    loop {
+        match (wait(location, action, work()), pauses.split_first()) {
+            (Err(StorageError::Unavailable { .. }), Some((pause, rest))) => {
+                std::thread::sleep(*pause);
+                pauses = rest;
+            }
+            (done, _) => return done,
+        }
+    }
 }
 
 /// Runs `work` to its end; `action` says in errors what was being done.

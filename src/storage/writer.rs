@@ -12,7 +12,7 @@ use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinHandle;
 
 use crate::storage::error::failed;
-use crate::storage::{Location, StorageError, start, tasks, wait};
+use crate::storage::{Location, StorageError, start, tasks, wait, wait_again};
 
 /// How a file is cut.
 struct Parts {
@@ -103,7 +103,7 @@ impl Upload {
         self.gather();
         if self.parts.is_none() {
             let whole: PutPayload = std::mem::take(&mut self.pieces).into_iter().collect();
-            wait(location, "write", location.objects().put(location.path(), whole))?;
+            wait_again(location, "write", || location.objects().put(location.path(), whole.clone()))?;
             return Ok(self.size);
         }
         if self.pieces_len > 0 {

@@ -16,6 +16,10 @@ use crate::savepoint::flink::Unfit;
 use crate::sql::SqlError;
 use crate::storage::StorageError;
 use crate::triples::TriplesError;
+use crate::updater::line::LineError;
+use crate::updater::outputs::OutputError;
+use crate::updater::service::ServiceError;
+use crate::updater::source::SourceError;
 use crate::wikibase::uris::UrisError;
 
 /// Who must act; decides the exit code.
@@ -284,6 +288,44 @@ impl From<ImportError> for CliError {
             ImportError::NoDate(_) => Self::of(Kind::Usage, &error).hint("give the day with --date YYYYMMDD"),
             ImportError::TooManyBad { .. } => Self::of(Kind::Data, &error)
                 .hint("is this the right wiki, and a whole dump? --max-bad-entities N allows more"),
+        }
+    }
+}
+
+impl From<ServiceError> for CliError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Kafka(error)
+            | ServiceError::Line(
+                LineError::Source(SourceError::Kafka(error)) | LineError::Output(OutputError::Kafka(error)),
+            ) => error.into(),
+            ServiceError::Line(
+                LineError::Source(SourceError::Storage(error)) | LineError::Output(OutputError::Storage(error)),
+            ) => error.into(),
+            ServiceError::Savepoint(error) | ServiceError::Line(LineError::Checkpoint(error)) => error.into(),
+            ServiceError::Line(LineError::Output(OutputError::Stdout(_))) => Self::of(Kind::Unavailable, &error),
+            ServiceError::Line(LineError::Output(OutputError::Exists(_))) => Self::of(Kind::Usage, &error).hint(
+                "go on from its checkpoints with --checkpoints, choose another file, or pass --overwrite-outputs",
+            ),
+            ServiceError::Line(_) | ServiceError::Buffered(_) => Self::of(Kind::Data, &error),
+            ServiceError::Gap { .. } => Self::of(Kind::Data, &error).hint(
+                "begin with a newer savepoint, positioned with `headwater offsets`; what is missing must be reconciled",
+            ),
+            ServiceError::Mixed { .. } | ServiceError::NoOffset(_) | ServiceError::Ahead { .. } => {
+                Self::of(Kind::Usage, &error).hint("position the group with `headwater offsets plan` and `apply`")
+            }
+            ServiceError::Disagree { .. } => Self::of(Kind::Usage, &error).hint(
+                "begin with a savepoint that has no positions, or position the group where the savepoint is, with \
+                 `headwater offsets`",
+            ),
+            ServiceError::NoDirectory(_) => Self::of(Kind::Usage, &error)
+                .hint("give it with --checkpoints; or position the group anew with `headwater offsets apply`"),
+            ServiceError::NoState => {
+                Self::of(Kind::Usage, &error).hint("give a savepoint with --initial-state, or say --from-nothing")
+            }
+            ServiceError::UnknownTopics(_) | ServiceError::OtherWiki { .. } | ServiceError::Fetch(_) => {
+                Self::of(Kind::Usage, &error)
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod runtime;
 mod savepoint;
 mod settings;
 mod sql;
+mod stream;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -65,6 +66,8 @@ enum Command {
     DumpStart(dump_start::Args),
     Savepoint(savepoint::Args),
     Offsets(offsets::Args),
+    Stream(stream::StreamArgs),
+    Backfill(stream::BackfillArgs),
     Sql(sql::Args),
     GenerateDump(generate::Args),
     Completions(completions::Args),
@@ -99,6 +102,8 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::DumpStart(args) => dump_start::run(&args, env, output),
         Command::Savepoint(args) => savepoint::run(&args, env, output),
         Command::Offsets(args) => offsets::run(&args, env, output),
+        Command::Stream(args) => stream::stream(&args, env, output),
+        Command::Backfill(args) => stream::backfill(&args, env, output),
         Command::Sql(args) => sql::run(&args, env, output),
         Command::GenerateDump(args) => generate::run(&args, env),
         Command::Completions(args) => completions::run(&args),

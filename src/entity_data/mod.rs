@@ -112,11 +112,11 @@ pub struct Fetcher {
     wiki: Arc<Wiki>,
 }
 
-/// A document that is on its way.
+/// A document that is on its way, or what is made of it.
 #[derive(Debug)]
-pub struct Pending(Job<Result<Bytes, FetchError>>);
+pub struct Pending<T = Result<Bytes, FetchError>>(Job<T>);
 
-impl Pending {
+impl<T> Pending<T> {
     /// Whether [`Pending::wait`] would return at once.
     pub fn is_ready(&self) -> bool {
         self.0.is_ready()
@@ -127,8 +127,8 @@ impl Pending {
         self.0.is_ready_within(time)
     }
 
-    /// The document; waits for it.
-    pub fn wait(self) -> Result<Bytes, FetchError> {
+    /// The document, or what was made of it; waits for it.
+    pub fn wait(self) -> T {
         self.0.wait()
     }
 }
@@ -146,8 +146,17 @@ impl Fetcher {
 
     /// Begins to fetch a document, as soon as its turn comes.
     pub fn begin(&self, asked: Asked) -> Pending {
+        self.begin_then(asked, |document| document)
+    }
+
+    /// As [`Fetcher::begin`]; what comes is given to `then`, on the thread where it came, while others are on their way.
+    pub fn begin_then<T: Send + 'static>(
+        &self,
+        asked: Asked,
+        then: impl FnOnce(Result<Bytes, FetchError>) -> T + Send + 'static,
+    ) -> Pending<T> {
         let wiki = Arc::clone(&self.wiki);
-        Pending(self.tasks.spawn(async move { wiki.fetch(asked).await }))
+        Pending(self.tasks.spawn(async move { then(wiki.fetch(asked).await) }))
     }
 
     /// What was fetched so far.

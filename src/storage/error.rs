@@ -96,6 +96,12 @@ pub enum StorageError {
         /// The byte after the last one asked for.
         end: u64,
     },
+    /// Only a local file can be appended to.
+    #[error("{location} is no local file: nothing can be appended to it")]
+    NotLocal {
+        /// Where.
+        location: Location,
+    },
     /// The store refused or failed: no permission, full disk, I/O error. A later try may succeed.
     #[error("could not {action} {location}")]
     Unavailable {

@@ -7,6 +7,7 @@
 //! always a power cut.
 
 mod ahead;
+pub mod appended;
 mod blob;
 mod claim;
 mod error;

@@ -7,5 +7,13 @@
 pub mod cache;
 pub mod chunk;
 pub mod decide;
+pub mod intake;
+pub mod line;
+pub mod messages;
+pub mod outputs;
 pub mod reorder;
+pub mod revisions;
+pub mod service;
+pub mod source;
 pub mod watermark;
+pub mod works;

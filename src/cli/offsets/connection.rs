@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, clap::Args)]
 pub struct Connection {
     /// Brokers of the cluster; one that answers is enough
-    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', required = true, env = "HEADWATER_BROKERS", value_parser = broker)]
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', env = "HEADWATER_BROKERS", value_parser = broker)]
     brokers: Vec<String>,
     /// A file of properties of the Kafka client (librdkafka's), one key=value a line: TLS, SASL, secrets
     #[arg(long, value_name = "FILE", env = "HEADWATER_KAFKA_PROPERTIES")]
@@ -34,6 +34,14 @@ pub struct Connection {
 impl Connection {
     /// Connects as that group.
     pub fn connect(&self, group: &str, env: &Env) -> Result<Cluster, CliError> {
+        Ok(Cluster::connect(&self.settings(group)?, env)?)
+    }
+
+    /// How to reach Kafka as that group.
+    pub fn settings(&self, group: &str) -> Result<Settings, CliError> {
+        if self.brokers.is_empty() {
+            return Err(CliError::usage("no Kafka: give its brokers with --brokers"));
+        }
         if group.trim().is_empty() || group.chars().any(char::is_control) {
             return Err(CliError::usage("no group: give its name with --group"));
         }
@@ -48,8 +56,7 @@ impl Connection {
         for property in &self.properties {
             properties.push(Property::parse(property)?);
         }
-        let settings = Settings { brokers: self.brokers.join(","), group: group.to_owned(), properties, timeout };
-        Ok(Cluster::connect(&settings, env)?)
+        Ok(Settings { brokers: self.brokers.join(","), group: group.to_owned(), properties, timeout })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `headwater offsets …`: where a consumer group begins: planned, committed, proven, taken back.
 
 mod apply;
-mod connection;
+pub mod connection;
 mod plan;
 mod rollback;
 mod table;

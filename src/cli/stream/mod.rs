@@ -1,0 +1,115 @@
+//! `headwater stream` and `headwater backfill`: the updater, without and with an end.
+
+mod args;
+mod events;
+mod outputs;
+
+use std::io::Write;
+
+use crate::bootstrap::report::counted;
+use crate::cli::Output;
+use crate::cli::error::CliError;
+use crate::cli::input::Existing;
+use crate::cli::stream::args::Common;
+use crate::env::Env;
+use crate::offsets::span::Span;
+use crate::storage::Location;
+use crate::updater::line::{Ended, Until};
+use crate::updater::service::{self, Config, Summary};
+use crate::updater::works::Limits;
+use crate::wikibase::timestamp::Timestamp;
+
+/// Follow the wiki: every change of an entity becomes a message that says which triples change
+///
+/// Reads the events of changes, puts them in order, fetches what the wiki says of the entity before and after, and sends the
+/// difference; each exactly once, whatever stops or kills it, as long as it is started again with the same checkpoints. Ends with
+/// exit code 0 on SIGTERM or Ctrl-C, after a last checkpoint, and at the end of files of events.
+///
+/// It goes on from its last committed checkpoint. Where there is none it begins with --initial-state, and in Kafka where the group
+/// was positioned (see `headwater offsets`). It never guesses a position.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  Without any server, on the samples:
+    headwater stream --initial-state target/first-savepoint --events data-samples/events.ndjson \\
+      --entity-data-dir data-samples/entity-data --mutations target/mutations.ndjson
+
+  Wikidata, from Kafka to Kafka:
+    headwater stream --brokers kafka1:9092 --group wdqs_streaming_updater --preset wdqs --prefix eqiad. --prefix codfw. \\
+      --initial-state swift://rdf-streaming-updater.thanos/wikidata/20260105 \\
+      --checkpoints swift://rdf-streaming-updater.thanos/wikidata/checkpoints \\
+      --mutations 'kafka:eqiad.{stream}' --subgraphs wdqs-subgraph-definitions-v2.yaml")]
+pub struct StreamArgs {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Catch up: as `stream`, but fast, and with an end
+///
+/// Reads until where each topic ended when it began, or a time, or a lag; then takes a last checkpoint, from which `stream` goes on.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  headwater backfill --brokers kafka1:9092 --group wdqs_streaming_updater --preset wdqs --prefix eqiad. \\
+    --initial-state /srv/state/20260105 --checkpoints /srv/state/checkpoints --mutations 'kafka:eqiad.{stream}' --coalesce")]
+pub struct BackfillArgs {
+    #[command(flatten)]
+    common: Common,
+    /// End when all events up to this time are there, with Z or an offset
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, conflicts_with = "until_lag")]
+    until_time: Option<Timestamp>,
+    /// End when no more than that far behind the present
+    #[arg(long, value_name = "TIME", value_parser = Span::parse)]
+    until_lag: Option<Span>,
+    /// Make one of the edits of an entity that wait at the same time: fewer fetches and messages, the same triples in the end
+    #[arg(long, env = "HEADWATER_COALESCE")]
+    coalesce: bool,
+    /// Edits that may wait to become one
+    #[arg(long, value_name = "N", default_value_t = 20_000, requires = "coalesce", env = "HEADWATER_COALESCE_WINDOW")]
+    coalesce_window: usize,
+    /// Also write a savepoint to this directory at the end
+    #[arg(long, value_name = "DIR")]
+    savepoint_dir: Option<String>,
+    #[command(flatten)]
+    existing: Existing,
+}
+
+/// Runs `stream`.
+pub fn stream(args: &StreamArgs, env: &Env, output: &Output) -> Result<(), CliError> {
+    run(&args.common.config(Until::default())?, env, output)
+}
+
+/// Runs `backfill`.
+pub fn backfill(args: &BackfillArgs, env: &Env, output: &Output) -> Result<(), CliError> {
+    let millis = |span: Span| i64::try_from(span.millis()).unwrap_or(i64::MAX);
+    let until = Until {
+        at_end: args.until_time.is_none() && args.until_lag.is_none(),
+        time: args.until_time.map(Timestamp::millis),
+        lag: args.until_lag.map(millis),
+    };
+    let mut config = args.common.config(until)?;
+    if args.coalesce {
+        config.limits = Limits { waiting: args.coalesce_window.max(1), coalesce: true, ..config.limits };
+    }
+    let savepoint = args.savepoint_dir.as_deref().map(Location::parse).transpose()?;
+    config.savepoint = savepoint.map(|dir| (dir, args.existing.policy()));
+    run(&config, env, output)
+}
+
+fn run(config: &Config, env: &Env, output: &Output) -> Result<(), CliError> {
+    let stdout = || Box::new(std::io::BufWriter::new(std::io::stdout())) as Box<dyn Write>;
+    let Summary { ended, restarts } = service::run(
+        config,
+        stdout,
+        env,
+        |_| Ok(()),
+        |error, restarts| output.note(format_args!("{error}: opening it again ({restarts})\n")),
+    )?;
+    let why = match ended {
+        Ended::Source => "all events were read",
+        Ended::Reached => "it is where it was to come",
+        Ended::Stopped => "it was asked to stop",
+    };
+    output.note(format_args!("ended       {why}; {}\n", counted(restarts, "restarts")));
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! A file that grows, and is cut back to where it was.
+//!
+//! Promise: opened at a length, it has exactly the bytes it had at that length; what is appended is there in order.
+//! Invariant: local files only: no store appends.
+//! Not here: which length is the right one (see `updater::outputs`).
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+
+use crate::storage::error::failed_io;
+use crate::storage::{Location, StorageError};
+
+/// A file that is appended to.
+#[derive(Debug)]
+pub struct Appended {
+    location: Location,
+    file: BufWriter<File>,
+    size: u64,
+}
+
+impl Appended {
+    /// Opens the file and cuts it back to `size` bytes; it is made if it is not there and `size` is 0.
+    ///
+    /// Errors: `NotLocal`; `Unavailable`, also where the file is shorter than that.
+    pub fn open(location: &Location, size: u64) -> Result<Self, StorageError> {
+        let path = location.local().ok_or_else(|| StorageError::NotLocal { location: location.clone() })?;
+        let failed = |error| failed_io(location, "open", error);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(failed)?;
+        }
+        let mut file = OpenOptions::new().create(size == 0).append(false).write(true).truncate(false).open(path);
+        let cut = file.as_mut().map_err(|error| io::Error::new(error.kind(), error.to_string())).and_then(|file| {
+            let found = file.metadata()?.len();
+            if found < size {
+                let text = format!("it has {found} bytes, but {size} were written to it before");
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
+            file.set_len(size)?;
+            file.seek(SeekFrom::Start(size))
+        });
+        cut.map_err(failed)?;
+        let file = file.map_err(failed)?;
+        Ok(Self { location: location.clone(), file: BufWriter::with_capacity(1 << 16, file), size })
+    }
+
+    /// Writes `bytes` behind what is there; they may be in memory still.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.file.write_all(bytes).map_err(|error| failed_io(&self.location, "write", error))?;
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Hands all that was appended to the system, so that others see it.
+    pub fn flush(&mut self) -> Result<(), StorageError> {
+        self.file.flush().map_err(|error| failed_io(&self.location, "write", error))
+    }
+
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_cut_back_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let location = Location::parse(dir.path().join("below/out").to_str().unwrap()).unwrap();
+        let mut file = Appended::open(&location, 0).unwrap();
+        file.append(b"one two").unwrap();
+        file.flush().unwrap();
+        assert_eq!(file.size(), 7);
+        drop(file);
+        let mut file = Appended::open(&location, 4).unwrap();
+        file.append(b"three").unwrap();
+        drop(file);
+        assert_eq!(&crate::storage::read(&location).unwrap()[..], b"one three");
+        let error = Appended::open(&location, 10).unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("it has 9 bytes"), "{error:?}");
+        assert!(matches!(Appended::open(&Location::memory(), 0), Err(StorageError::NotLocal { .. })));
+    }
+}

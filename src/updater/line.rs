@@ -1,0 +1,394 @@
+//! The line at work: events in, messages out, checkpoints in between.
+//!
+//! Promise: whatever ends it, a line that begins at its last committed checkpoint goes on as if nothing had happened: nothing is
+//! lost, and of what goes to topics and files nothing is seen twice.
+//! In -> out: a [`Source`], a wiki, [`Outputs`], a place for checkpoints -> until it is told to stop, or [`Until`].
+//! Invariant: one thread; between two turns state, buffer, positions and what was sent are of one moment. A checkpoint is
+//! complete in storage before its id is committed with the messages; the committed id alone says which one is true.
+//! Rules: design.md, "Exactly once through one Kafka transaction".
+//! Not here: how all this is opened, and what happens after an error (see `updater::service`).
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::env::Env;
+use crate::event::Incoming;
+use crate::kafka::feed::Feed;
+use crate::kafka::{Committed, Partition, Topic};
+use crate::savepoint::checkpoint::{CheckpointId, Checkpoints, Stream, Taken};
+use crate::savepoint::native::manifest::{Provenance, StartOffset};
+use crate::savepoint::{OnExisting, SavepointError, native};
+use crate::storage::Location;
+use crate::updater::counters::{self, Counters};
+use crate::updater::intake::{self, Intake, Step};
+use crate::updater::messages::{Messages, Outlet};
+use crate::updater::outputs::{OutputError, Outputs};
+use crate::updater::revisions::Revisions;
+use crate::updater::source::{Polled, Position, Source, SourceError};
+use crate::updater::works::{Finished, Works};
+use crate::wikibase::timestamp::Timestamp;
+
+/// How long to wait for events where nothing else is to be done.
+const IDLE: Duration = Duration::from_millis(20);
+/// How long to wait for the first mutation where nothing else is to be done.
+const BUSY: Duration = Duration::from_millis(2);
+
+/// A line.
+pub struct Line {
+    pub(in crate::updater) env: Env,
+    pub(in crate::updater) source: Box<dyn Source>,
+    pub(in crate::updater) intake: Intake,
+    pub(in crate::updater) works: Works,
+    pub(in crate::updater) revisions: Revisions,
+    pub(in crate::updater) messages: Messages,
+    pub(in crate::updater) outputs: Outputs,
+    pub(in crate::updater) keeper: Option<Keeper>,
+    pub(in crate::updater) counters: Counters,
+    pub(in crate::updater) made: Provenance,
+    steps: Vec<Step>,
+    ended: bool,
+}
+
+/// Who takes checkpoints, and when.
+pub struct Keeper {
+    /// Where they are.
+    pub checkpoints: Checkpoints,
+    /// How long from one to the next, in milliseconds.
+    pub interval: i64,
+    /// What offsets are committed for.
+    pub commits: Commits,
+    /// When the last one was taken or tried, in milliseconds since 1970.
+    last: i64,
+    /// Where partitions were read on at the last one.
+    at: Vec<Position>,
+}
+
+/// What tells in Kafka which checkpoint is true.
+pub enum Commits {
+    /// Nothing: nothing goes to Kafka, and the newest checkpoint is true.
+    None,
+    /// The offsets of what is read.
+    Inputs,
+    /// The source is not Kafka: the offset 0 of an output's partition, which nobody reads from there.
+    Output(Box<Feed>, Partition),
+}
+
+/// When a line ends by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Until {
+    /// When every partition was read to its end.
+    pub at_end: bool,
+    /// When all events up to that time are there, in milliseconds since 1970.
+    pub time: Option<i64>,
+    /// When the watermark is no more than so many milliseconds behind the present.
+    pub lag: Option<i64>,
+}
+
+/// Why a line ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// There is nothing more to read.
+    Source,
+    /// What it was to reach is reached.
+    Reached,
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// Why a line broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// Events cannot be read.
+    #[error("events cannot be read")]
+    Source(#[from] SourceError),
+    /// Messages cannot be sent.
+    #[error("messages cannot be sent")]
+    Output(#[from] OutputError),
+    /// A checkpoint or savepoint that was asked for cannot be taken.
+    #[error("the checkpoint could not be taken")]
+    Checkpoint(#[from] SavepointError),
+}
+
+impl Keeper {
+    /// The first checkpoint is due at once.
+    pub fn new(checkpoints: Checkpoints, interval: i64, commits: Commits) -> Self {
+        Self { checkpoints, interval, commits, last: i64::MIN, at: Vec::new() }
+    }
+}
+
+impl Line {
+    /// Puts a line together. Mutations that were pending when the last one ended come first.
+    #[expect(clippy::too_many_arguments, reason = "a line is made of its parts")]
+    pub fn new(
+        env: &Env,
+        source: Box<dyn Source>,
+        intake: Intake,
+        works: Works,
+        revisions: Revisions,
+        messages: Messages,
+        outputs: Outputs,
+        keeper: Option<Keeper>,
+        made: Provenance,
+    ) -> Self {
+        let mut counters = Counters::new(messages.streams().iter().map(String::as_str));
+        for partition in intake.partitions() {
+            counters.add_partition(&partition.name.topic, partition.name.number, Some(partition.next));
+        }
+        let (steps, ended, env) = (Vec::new(), false, env.clone());
+        Self { env, source, intake, works, revisions, messages, outputs, keeper, counters, made, steps, ended }
+    }
+
+    /// Works until it is told to stop, or is where it was to come; `watch` is called between turns, and may ask for savepoints.
+    pub fn run(
+        &mut self,
+        until: Until,
+        mut watch: impl FnMut(&mut Self) -> Result<(), LineError>,
+    ) -> Result<Ended, LineError> {
+        let ended = loop {
+            if self.env.stop.load(Ordering::Relaxed) {
+                break Ended::Stopped;
+            }
+            self.turn()?;
+            if self.ended && self.works.is_empty() {
+                break Ended::Source;
+            }
+            if self.has_reached(until) {
+                break Ended::Reached;
+            }
+            if self.is_checkpoint_due() {
+                self.checkpoint_if_possible()?;
+            }
+            watch(self)?;
+        };
+        self.finish(ended)?;
+        Ok(ended)
+    }
+
+    /// Does what can be done now, or waits a little.
+    pub fn turn(&mut self) -> Result<(), LineError> {
+        let finished = self.send(Duration::ZERO)?;
+        let read = if self.works.has_room() && !self.ended { self.read(finished > 0)? } else { 0 };
+        let now = self.now();
+        self.intake.advance(now, &mut self.counters, &mut self.steps);
+        self.follow(now)?;
+        self.works.begin(&mut self.revisions);
+        if finished == 0 && read == 0 && !self.works.is_empty() {
+            self.send(BUSY)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the mutations whose triples are here, after waiting for those of the first. How many there were.
+    fn send(&mut self, wait: Duration) -> Result<usize, LineError> {
+        let (mut sent, mut wait) = (0, wait);
+        while let Some(finished) =
+            self.works.finish(wait, &mut self.revisions, &mut self.messages, &mut self.outputs)?
+        {
+            self.count(&finished);
+            sent += 1;
+            wait = Duration::ZERO;
+            self.works.begin(&mut self.revisions);
+        }
+        Ok(sent)
+    }
+
+    fn count(&mut self, finished: &Finished) {
+        match &finished.outcome {
+            Ok(0) => self.counters.unchanged(),
+            Ok(_) => {}
+            Err(failure) => self.counters.fetch_failed(failure.kind),
+        }
+        let now = self.now();
+        self.counters.answered(finished.mutation.event_time, finished.turn, now);
+    }
+
+    /// Reads what has come. How many records there were.
+    fn read(&mut self, is_busy: bool) -> Result<usize, LineError> {
+        let wait = if is_busy || !self.works.is_empty() { Duration::ZERO } else { IDLE };
+        let now = (self.env.now)().millis();
+        let Self { source, intake, counters, steps, outputs, .. } = self;
+        let mut failed = Ok(());
+        let polled = source.poll(wait, &mut |arrived| {
+            if let intake::Taken::Dead(cause) = intake.take(arrived, now, counters, steps)
+                && failed.is_ok()
+            {
+                let name = intake.partitions()[arrived.place].name.clone();
+                failed = outputs.dead(&name, arrived.next, arrived.value, &cause);
+            }
+        });
+        let Polled { records, ended } = polled?;
+        failed?;
+        for name in &self.source.partitions()[self.intake.partitions().len()..] {
+            self.counters.add_partition(&name.topic, name.number, None);
+            self.intake.add(Position { partition: name.clone(), next: 0 }, None);
+        }
+        if ended {
+            self.ended = true;
+            self.intake.end(now, &mut self.counters, &mut self.steps);
+        }
+        Ok(records)
+    }
+
+    /// Follows what was decided.
+    fn follow(&mut self, now: i64) -> Result<(), LineError> {
+        for step in self.steps.drain(..) {
+            match step {
+                Step::Mutate(mutation) => self.works.push(mutation, now),
+                Step::Report(side) => self.outputs.side(&side)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn has_reached(&self, until: Until) -> bool {
+        let watermark = self.intake.watermark();
+        let is_at = |time: i64| watermark.is_some_and(|watermark| watermark >= time);
+        until.at_end && self.intake.is_at_end()
+            || until.time.is_some_and(is_at)
+            || until.lag.is_some_and(|lag| is_at(self.now() - lag))
+    }
+
+    /// Finishes what was begun, as far as the reason to end asks for it, and takes the last checkpoint.
+    fn finish(&mut self, ended: Ended) -> Result<(), LineError> {
+        // A checkpoint keeps what is pending. Without one, and where all was to be done, it is done.
+        if ended != Ended::Stopped || self.keeper.is_none() {
+            self.drain()?;
+        }
+        if self.keeper.is_some() {
+            self.checkpoint()?;
+        }
+        self.outputs.flush()?;
+        Ok(())
+    }
+
+    /// Sends all that is pending.
+    fn drain(&mut self) -> Result<(), LineError> {
+        while !self.works.is_empty() {
+            self.works.begin(&mut self.revisions);
+            self.send(IDLE)?;
+        }
+        Ok(())
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| self.now().saturating_sub(keeper.last) >= keeper.interval)
+    }
+
+    /// Takes a checkpoint. Storage that fails is no reason to end: what was not kept is kept the next time.
+    fn checkpoint_if_possible(&mut self) -> Result<(), LineError> {
+        match self.checkpoint() {
+            Err(LineError::Checkpoint(_)) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Takes a checkpoint and commits it.
+    pub fn checkpoint(&mut self) -> Result<(), LineError> {
+        let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
+        let done = self.checkpoint_with(&mut keeper);
+        self.keeper = Some(keeper);
+        done
+    }
+
+    fn checkpoint_with(&mut self, keeper: &mut Keeper) -> Result<(), LineError> {
+        let begun = (self.env.now)();
+        keeper.last = begun.millis();
+        let stream = self.stream()?;
+        let made = self.provenance(begun);
+        let changed = self.intake.changed();
+        let taken = keeper.checkpoints.take(self.intake.state(), &changed, &made, &stream);
+        let taken = taken.inspect_err(|_| self.counters.checkpoint_failed())?;
+        self.commit(keeper, &taken.id)?;
+        self.intake.settle();
+        // It is true; what of the older ones cannot be deleted now is deleted later.
+        drop(keeper.checkpoints.settled(&taken.id));
+        keeper.at = self.intake.positions().collect();
+        self.counters.checkpoint(counted(&taken, changed.len(), begun, (self.env.now)()));
+        Ok(())
+    }
+
+    /// Makes the checkpoint the true one, in one transaction with all that was sent.
+    fn commit(&mut self, keeper: &Keeper, id: &CheckpointId) -> Result<(), LineError> {
+        let note = note(id);
+        let committed = |offset| Committed { offset, metadata: note.clone() };
+        match &keeper.commits {
+            Commits::None => {}
+            Commits::Inputs => {
+                let inputs = self.intake.positions().filter_map(|position| {
+                    let topic = Topic::parse(&position.partition.topic).ok()?;
+                    let partition = Partition { topic, number: position.partition.number };
+                    Some((partition, committed(position.next)))
+                });
+                let inputs: BTreeMap<_, _> = inputs.collect();
+                if let Some(feed) = self.source.feed() {
+                    self.outputs.commit(feed, &inputs)?;
+                }
+            }
+            Commits::Output(feed, partition) => {
+                self.outputs.commit(feed, &BTreeMap::from([(partition.clone(), committed(0))]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a checkpoint, and writes a savepoint of the same moment that can be moved.
+    pub fn savepoint(&mut self, dir: &Location, on_existing: OnExisting) -> Result<(), LineError> {
+        self.checkpoint()?;
+        self.write_savepoint(dir, on_existing)
+    }
+
+    /// Writes a savepoint of this moment. What was sent since the last checkpoint is not committed.
+    pub(in crate::updater) fn write_savepoint(
+        &mut self,
+        dir: &Location,
+        on_existing: OnExisting,
+    ) -> Result<(), LineError> {
+        let (stream, made) = (self.stream()?, self.provenance((self.env.now)()));
+        native::write_with_stream(dir, self.intake.state(), &made, &stream, on_existing, &|| false)?;
+        Ok(())
+    }
+
+    fn stream(&mut self) -> Result<Stream, LineError> {
+        let outputs = self.outputs.flush()?;
+        Ok(Stream {
+            buffered: self.intake.buffered().map(Incoming::event).cloned().collect(),
+            pending: self.works.pending().cloned().collect(),
+            outputs,
+        })
+    }
+
+    fn provenance(&self, now: Timestamp) -> Provenance {
+        Provenance {
+            created_at: now,
+            offsets: Some(self.intake.positions().map(|position| StartOffset::from(&position)).collect()),
+            watermark: self.intake.watermark().and_then(Timestamp::from_millis),
+            ..self.made.clone()
+        }
+    }
+
+    fn now(&self) -> i64 {
+        (self.env.now)().millis()
+    }
+}
+
+/// What stands beside committed offsets: which checkpoint is true. Rule: design.md.
+pub fn note(id: &CheckpointId) -> String {
+    format!("checkpoint={id}")
+}
+
+/// The checkpoint that such a note names; `None` for the notes of others.
+pub fn noted(note: &str) -> Option<CheckpointId> {
+    CheckpointId::parse(note.strip_prefix("checkpoint=")?).ok()
+}
+
+fn counted(taken: &Taken, changed: usize, begun: Timestamp, now: Timestamp) -> counters::Checkpoint {
+    counters::Checkpoint {
+        id: taken.id.to_string(),
+        at: now,
+        millis: now.millis().saturating_sub(begun.millis()).max(0) as u64,
+        bytes: taken.bytes,
+        entities: if taken.is_full { taken.rows } else { changed as u64 },
+        full: taken.is_full,
+    }
+}

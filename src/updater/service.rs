@@ -1,0 +1,562 @@
+//! A line, opened where it must go on, and opened again when it broke off.
+//!
+//! Promise: it goes on from the one checkpoint that is true, or from a state and positions that fit together; if that cannot be
+//! known it does not begin.
+//! In -> out: [`Config`] -> a [`Line`], again and again -> [`Summary`].
+//! Invariant: whoever had the transactions before is shut out before it is asked what he committed. No position is guessed.
+//! Rules: design.md, "Exactly once through one Kafka transaction" and "Never guess a position".
+//! Not here: what a line does (see `updater::line`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::diff::Coverage;
+use crate::entity_data::{self, FetchSetUpError, Fetcher};
+use crate::env::Env;
+use crate::event::filter::Filter;
+use crate::event::{EventError, Incoming, InputEvent};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::feed::Feed;
+use crate::kafka::outbox::Outbox;
+use crate::kafka::{Committed, Extent, KafkaError, Partition, Settings, Topic, Topics};
+use crate::mutation::wire::Version;
+use crate::savepoint::checkpoint::{CheckpointId, Checkpoints, Stream};
+use crate::savepoint::native::manifest::{CREATED_BY, Provenance};
+use crate::savepoint::{self, About, Contents, OnExisting, SavepointError};
+use crate::state::StateTable;
+use crate::storage::{Location, StorageError};
+use crate::subgraph::assign::Assigner;
+use crate::subgraph::definitions::Definitions;
+use crate::updater::intake::{Beginning, Intake, Rules};
+use crate::updater::line::{Commits, Ended, Keeper, Line, LineError, Until, noted};
+use crate::updater::messages::Messages;
+use crate::updater::outputs::{OutputError, Outputs, Routes};
+use crate::updater::revisions::{Folder, Http, Revisions, Wiki};
+use crate::updater::source::lines::Lines;
+use crate::updater::source::{self, PartitionName, Position, Source, SourceError};
+use crate::updater::watermark::Patience;
+use crate::updater::works::{Limits, Works};
+use crate::wikibase::timestamp::Timestamp;
+use crate::wikibase::uris::UrisScheme;
+
+/// The first pause before a line is opened again; each is twice the one before.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How often is looked whether to stop during a pause.
+const LOOK: Duration = Duration::from_millis(100);
+/// After the newest header of a dump, how long its last entities may be newer, in milliseconds: a document is written within the hour.
+const DOCUMENT: i64 = 2 * 3_600_000;
+
+/// What to run.
+#[derive(Debug)]
+pub struct Config {
+    /// The wiki.
+    pub scheme: UrisScheme,
+    /// Where events come from.
+    pub source: Events,
+    /// Where entity data comes from.
+    pub entities: Entities,
+    /// Which events are meant.
+    pub filter: Filter,
+    /// How long an event waits for those before it, in milliseconds.
+    pub window: i64,
+    /// How long partitions wait for each other.
+    pub patience: Patience,
+    /// The graphs.
+    pub definitions: Definitions,
+    /// Where messages and side outputs go.
+    pub routes: Routes,
+    /// Whether output files that no checkpoint knows of are emptied.
+    pub overwrite: bool,
+    /// The form of messages.
+    pub version: Version,
+    /// How much reconciliations tell.
+    pub coverage: Coverage,
+    /// How long a message's triples may be, in UTF-16 code units.
+    pub chunk: usize,
+    /// Where to begin, if no checkpoint was committed.
+    pub initial: Initial,
+    /// Where checkpoints are.
+    pub checkpoints: Option<CheckpointConfig>,
+    /// How to reach Kafka, if anything is read from there or written to it.
+    pub kafka: Option<Settings>,
+    /// The name of the transactions.
+    pub transactional: String,
+    /// How much may be under way.
+    pub limits: Limits,
+    /// How many bytes of munged revisions are remembered.
+    pub cache_bytes: usize,
+    /// When to end.
+    pub until: Until,
+    /// Where to write a savepoint at the end.
+    pub savepoint: Option<(Location, OnExisting)>,
+    /// For how long to try again without any progress; after that the error is final.
+    pub give_up: Duration,
+}
+
+/// Where events come from.
+#[derive(Debug)]
+pub enum Events {
+    /// These topics of Kafka.
+    Kafka(BTreeSet<Topic>),
+    /// Files, one after the other.
+    Files(Vec<Location>),
+}
+
+/// Where entity data comes from.
+#[derive(Clone, Debug)]
+pub enum Entities {
+    /// A wiki.
+    Http(entity_data::Settings),
+    /// A directory; see [`Folder`].
+    Folder(Location),
+}
+
+/// The state to begin with.
+#[derive(Clone, Debug)]
+pub enum Initial {
+    /// That of a savepoint, of any format.
+    Savepoint(Location),
+    /// None: no entity is known.
+    Nothing,
+    /// There must be a checkpoint.
+    Checkpoint,
+}
+
+/// Where checkpoints are, and when they are taken.
+#[derive(Clone, Debug)]
+pub struct CheckpointConfig {
+    /// The directory.
+    pub dir: Location,
+    /// How many are kept.
+    pub keep: usize,
+    /// How long from one to the next.
+    pub interval: Duration,
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Why it ended.
+    pub ended: Ended,
+    /// How often it was opened again.
+    pub restarts: u64,
+}
+
+/// Why it does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The line broke off.
+    #[error(transparent)]
+    Line(#[from] LineError),
+    /// Kafka said so.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// No entity data can be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchSetUpError),
+    /// A savepoint or checkpoint cannot be read.
+    #[error(transparent)]
+    Savepoint(#[from] SavepointError),
+    /// Topics are not there.
+    #[error("Kafka has no topic {}", names(.0))]
+    UnknownTopics(Vec<Topic>),
+    /// Some partitions were committed with a checkpoint and others without it, or with another.
+    #[error("the group's offsets are not of one moment: {one} says `{of_one}`, {other} says `{of_other}`")]
+    Mixed {
+        /// A partition.
+        one: Partition,
+        /// What stands beside its offset.
+        of_one: String,
+        /// Another.
+        other: Partition,
+        /// What stands beside its.
+        of_other: String,
+    },
+    /// There is no checkpoint, and nothing else to begin with.
+    #[error("there is no checkpoint yet, and no state to begin with")]
+    NoState,
+    /// The group was committed with a checkpoint, but no directory of checkpoints is given.
+    #[error("the group goes on from checkpoint {0}, and no directory of checkpoints is given")]
+    NoDirectory(CheckpointId),
+    /// Nothing tells where to begin.
+    #[error("nothing tells where to begin {0}: neither the savepoint nor the group has an offset")]
+    NoOffset(PartitionName),
+    /// The savepoint and the group say different things.
+    #[error("the group is at {group} in {partition}, the savepoint at {savepoint}")]
+    Disagree {
+        /// The partition.
+        partition: PartitionName,
+        /// The group's offset.
+        group: u64,
+        /// The savepoint's.
+        savepoint: u64,
+    },
+    /// What is to be read was deleted.
+    #[error("{partition} begins at {earliest}, but must be read from {next} on: events are lost")]
+    Gap {
+        /// The partition.
+        partition: PartitionName,
+        /// What is retained.
+        earliest: u64,
+        /// Where it must be read from.
+        next: u64,
+    },
+    /// What is to be read was never written.
+    #[error("{partition} ends at {end}, but was read up to {next}: it is another topic by now")]
+    Ahead {
+        /// The partition.
+        partition: PartitionName,
+        /// Where it ends.
+        end: u64,
+        /// Where it was read up to.
+        next: u64,
+    },
+    /// An event in a savepoint is none.
+    #[error("an event that waits in the savepoint cannot be used")]
+    Buffered(#[source] EventError),
+    /// The savepoint is another wiki's.
+    #[error("the savepoint is of the wiki with entities in {found}, not {wanted}")]
+    OtherWiki {
+        /// The namespace of its entities.
+        found: String,
+        /// The one that is meant.
+        wanted: String,
+    },
+}
+
+fn names(topics: &[Topic]) -> String {
+    topics.iter().map(Topic::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl From<OutputError> for ServiceError {
+    fn from(error: OutputError) -> Self {
+        Self::Line(error.into())
+    }
+}
+
+impl From<SourceError> for ServiceError {
+    fn from(error: SourceError) -> Self {
+        Self::Line(error.into())
+    }
+}
+
+impl ServiceError {
+    /// Whether the same may succeed later.
+    pub fn may_pass(&self) -> bool {
+        let of_kafka =
+            |error: &KafkaError| matches!(error, KafkaError::Unreachable { .. } | KafkaError::Transaction { .. });
+        let of_storage = |error: &StorageError| matches!(error, StorageError::Unavailable { .. });
+        match self {
+            Self::Kafka(error)
+            | Self::Line(LineError::Source(SourceError::Kafka(error)) | LineError::Output(OutputError::Kafka(error))) => {
+                of_kafka(error)
+            }
+            Self::Savepoint(SavepointError::Storage(error))
+            | Self::Line(
+                LineError::Checkpoint(SavepointError::Storage(error)) | LineError::Output(OutputError::Storage(error)),
+            ) => of_storage(error),
+            _ => false,
+        }
+    }
+}
+
+/// Where a line goes on.
+struct Restored {
+    state: StateTable,
+    made: Provenance,
+    stream: Stream,
+    /// Whether positions are those of a checkpoint that is true.
+    is_checkpoint: bool,
+}
+
+/// What Kafka says before anything is read.
+struct Known {
+    cluster: Cluster,
+    partitions: Vec<Partition>,
+    committed: BTreeMap<Partition, Committed>,
+}
+
+/// Runs until it ends by itself, is told to stop, or cannot go on. `watch` is called between turns of every line;
+/// `broke` when one broke off and is to be opened again.
+pub fn run(
+    config: &Config,
+    stdout: impl Fn() -> Box<dyn Write>,
+    env: &Env,
+    mut watch: impl FnMut(&mut Line) -> Result<(), LineError>,
+    mut broke: impl FnMut(&ServiceError, u64),
+) -> Result<Summary, ServiceError> {
+    let (mut restarts, mut pause, mut waited) = (0, PAUSE, Duration::ZERO);
+    loop {
+        let mut progress = 0;
+        let attempt = open(config, stdout(), env).and_then(|mut line| {
+            line.counters.totals.restarts = restarts;
+            let ended = line.run(config.until, &mut watch);
+            progress = line.counters.totals.checkpoints.taken;
+            if let (Ok(_), Some((dir, on_existing))) = (&ended, &config.savepoint) {
+                line.write_savepoint(dir, *on_existing)?;
+            }
+            Ok(ended?)
+        });
+        let error = match attempt {
+            Ok(ended) => return Ok(Summary { ended, restarts }),
+            Err(error) => error,
+        };
+        if progress > 0 {
+            (pause, waited) = (PAUSE, Duration::ZERO);
+        }
+        if !error.may_pass() || waited >= config.give_up || env.stop.load(Ordering::Relaxed) {
+            return Err(error);
+        }
+        restarts += 1;
+        broke(&error, restarts);
+        rest(pause, env);
+        waited += pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Waits, unless it is asked to stop.
+fn rest(time: Duration, env: &Env) {
+    let mut left = time;
+    while !left.is_zero() && !env.stop.load(Ordering::Relaxed) {
+        std::thread::sleep(left.min(LOOK));
+        left = left.saturating_sub(LOOK);
+    }
+}
+
+/// Opens a line where it must go on.
+pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<Line, ServiceError> {
+    // First of all: from here on nobody else can commit.
+    let outbox = match &config.kafka {
+        Some(kafka) if config.routes.need_kafka() => Some(Outbox::open(kafka, &config.transactional, env)?),
+        _ => None,
+    };
+    let known = known(config, env)?;
+    let true_one = known.as_ref().map_or(Ok(None), |known| true_checkpoint(&known.committed))?;
+    let mut checkpoints = config.checkpoints.as_ref().map(|at| Checkpoints::open(&at.dir, at.keep)).transpose()?;
+    let restored = restore(config, checkpoints.as_mut(), true_one.as_ref(), outbox.is_some())?;
+    let (source, starts) = begin(config, known.as_ref(), &restored)?;
+    let outputs = &restored.stream.outputs;
+    let outputs = Outputs::open(config.routes.clone(), outbox, outputs, config.overwrite, stdout, env)?;
+    let keeper = checkpoints.zip(config.checkpoints.as_ref()).map(|(checkpoints, at)| {
+        let interval = i64::try_from(at.interval.as_millis()).unwrap_or(i64::MAX);
+        Ok::<_, ServiceError>(Keeper::new(checkpoints, interval, commits(config, outputs.has_outbox())?))
+    });
+    let Restored { state, made, stream, .. } = restored;
+    let Stream { buffered, pending, .. } = stream;
+    let intake = intake(config, state, &made, buffered, starts)?;
+    let mut works = Works::new(config.limits);
+    let now = (env.now)().millis();
+    pending.into_iter().for_each(|mutation| works.push(mutation, now));
+    let revisions = Revisions::new(wiki(config, env)?, config.cache_bytes);
+    let assigner = Assigner::new(&config.definitions, &config.scheme);
+    let messages = Messages::new(assigner, config.version, &config.routes.domain, config.coverage, config.chunk);
+    Ok(Line::new(env, source, intake, works, revisions, messages, outputs, keeper.transpose()?, made))
+}
+
+/// Asks Kafka, if it has a part in this.
+fn known(config: &Config, env: &Env) -> Result<Option<Known>, ServiceError> {
+    let Some(kafka) = &config.kafka else { return Ok(None) };
+    let cluster = Cluster::connect(kafka, env)?;
+    let partitions = match (&config.source, config.routes.first_topic()) {
+        (Events::Kafka(topics), _) => {
+            let Topics { partitions, unknown } = cluster.partitions(topics)?;
+            if !unknown.is_empty() {
+                return Err(ServiceError::UnknownTopics(unknown));
+            }
+            partitions
+        }
+        (Events::Files(_), Some(output)) => vec![output.clone()],
+        (Events::Files(_), None) => Vec::new(),
+    };
+    let committed = cluster.committed(&partitions)?;
+    Ok(Some(Known { cluster, partitions, committed }))
+}
+
+/// The checkpoint that was committed last, by what stands beside the offsets.
+fn true_checkpoint(committed: &BTreeMap<Partition, Committed>) -> Result<Option<CheckpointId>, ServiceError> {
+    let mut all = committed.iter().map(|(partition, committed)| (partition, &committed.metadata));
+    let Some((one, of_one)) = all.next() else { return Ok(None) };
+    if let Some((other, of_other)) = all.find(|(_, note)| noted(note) != noted(of_one)) {
+        let (one, other, of_one, of_other) = (one.clone(), other.clone(), of_one.clone(), of_other.clone());
+        return Err(ServiceError::Mixed { one, of_one, other, of_other });
+    }
+    Ok(noted(of_one))
+}
+
+/// The state to go on from.
+fn restore(
+    config: &Config,
+    checkpoints: Option<&mut Checkpoints>,
+    true_one: Option<&CheckpointId>,
+    in_kafka: bool,
+) -> Result<Restored, ServiceError> {
+    let found = match (checkpoints, true_one) {
+        (None, Some(id)) => return Err(ServiceError::NoDirectory(id.clone())),
+        (Some(checkpoints), Some(id)) => Some(checkpoints.read(id)?),
+        // Where nothing is committed elsewhere, what is complete is true.
+        (Some(checkpoints), None) if !in_kafka => {
+            let newest = checkpoints.newest().cloned();
+            newest.map(|id| checkpoints.read(&id)).transpose()?
+        }
+        (_, None) => None,
+    };
+    let restored = match found {
+        Some(found) => Restored { state: found.state, made: found.made, stream: found.stream, is_checkpoint: true },
+        None => initial(config)?,
+    };
+    if restored.made.concept != config.scheme.concept() {
+        let (found, wanted) = (restored.made.concept, config.scheme.concept().to_owned());
+        return Err(ServiceError::OtherWiki { found, wanted });
+    }
+    Ok(restored)
+}
+
+fn initial(config: &Config) -> Result<Restored, ServiceError> {
+    let nothing = Provenance {
+        created_at: Default::default(),
+        created_by: CREATED_BY.to_owned(),
+        inputs: Vec::new(),
+        concept: config.scheme.concept().to_owned(),
+        entity_data: config.scheme.entity_data().to_owned(),
+        dump_starts: None,
+        offsets: None,
+        watermark: None,
+    };
+    let dir = match &config.initial {
+        Initial::Savepoint(dir) => dir,
+        Initial::Checkpoint => return Err(ServiceError::NoState),
+        Initial::Nothing => {
+            let (state, stream) = (StateTable::default(), Stream::default());
+            return Ok(Restored { state, made: nothing, stream, is_checkpoint: false });
+        }
+    };
+    let Contents { state, about, .. } = savepoint::read(dir)?.whole(dir)?;
+    let (made, stream) = match about {
+        About::Native(manifest) => (manifest.made, Stream::default()),
+        About::Flink(..) => (nothing, Stream::default()),
+    };
+    Ok(Restored { state, made, stream, is_checkpoint: false })
+}
+
+/// Opens the source, and tells where each partition begins and ends.
+fn begin(
+    config: &Config,
+    known: Option<&Known>,
+    restored: &Restored,
+) -> Result<(Box<dyn Source>, Vec<(Position, Option<u64>)>), ServiceError> {
+    let stored: Vec<Position> = restored.made.offsets.iter().flatten().cloned().map(Position::from).collect();
+    match (&config.source, known, &config.kafka) {
+        (Events::Kafka(_), Some(known), Some(kafka)) => {
+            let starts = starts(known, &stored, restored.is_checkpoint)?;
+            let ends = if config.until.at_end { known.ends()? } else { BTreeMap::new() };
+            let opened: Vec<_> = starts.iter().map(|(partition, next)| (partition.clone(), *next)).collect();
+            let positions = starts.into_iter().map(|(partition, next)| {
+                let until = ends.get(&partition).copied();
+                (Position { partition: name(&partition), next }, until)
+            });
+            Ok((Box::new(source::kafka::Topics::open(kafka, &opened)?), positions.collect()))
+        }
+        (Events::Files(files), ..) => {
+            let lines = Lines::open(files, &stored)?;
+            let position = |partition: &PartitionName| {
+                let next = stored.iter().find(|position| position.partition == *partition);
+                (Position { partition: partition.clone(), next: next.map_or(0, |position| position.next) }, None)
+            };
+            let positions = lines.partitions().iter().map(position).collect();
+            Ok((Box::new(lines), positions))
+        }
+        (Events::Kafka(topics), ..) => Err(ServiceError::UnknownTopics(topics.iter().cloned().collect())),
+    }
+}
+
+/// Where each partition is read from.
+fn starts(known: &Known, stored: &[Position], is_checkpoint: bool) -> Result<Vec<(Partition, u64)>, ServiceError> {
+    let extents = known.cluster.extents(&known.partitions)?;
+    let start = |partition: &Partition| {
+        let name = name(partition);
+        let extent = extents.get(partition).copied().unwrap_or(Extent { earliest: 0, end: 0 });
+        let saved = stored.iter().find(|position| position.partition == name).map(|position| position.next);
+        let group = known.committed.get(partition).map(|committed| committed.offset);
+        let next = match (saved, group) {
+            (Some(saved), Some(group)) if saved != group && !is_checkpoint => {
+                return Err(ServiceError::Disagree { partition: name, group, savepoint: saved });
+            }
+            (Some(next), _) | (None, Some(next)) => next,
+            // It was made since.
+            (None, None) if is_checkpoint => extent.earliest,
+            (None, None) => return Err(ServiceError::NoOffset(name)),
+        };
+        if next < extent.earliest {
+            return Err(ServiceError::Gap { partition: name, earliest: extent.earliest, next });
+        }
+        if next > extent.end {
+            return Err(ServiceError::Ahead { partition: name, end: extent.end, next });
+        }
+        Ok((partition.clone(), next))
+    };
+    known.partitions.iter().map(start).collect()
+}
+
+impl Known {
+    /// Behind the last record of each partition: the log may end with marks that are none.
+    fn ends(&self) -> Result<BTreeMap<Partition, u64>, ServiceError> {
+        let extents = self.cluster.extents(&self.partitions)?;
+        let wanted = extents.iter().map(|(partition, extent)| (partition.clone(), (extent.end, *extent))).collect();
+        let around = self.cluster.records_at(&wanted)?;
+        let end = |(partition, around): (Partition, crate::kafka::Around)| {
+            let end = around.before.map_or(0, |record| record.offset + 1);
+            (partition, end)
+        };
+        Ok(around.into_iter().map(end).collect())
+    }
+}
+
+fn name(partition: &Partition) -> PartitionName {
+    PartitionName { topic: partition.topic.as_str().to_owned(), number: partition.number }
+}
+
+/// What is committed with a checkpoint.
+fn commits(config: &Config, has_outbox: bool) -> Result<Commits, ServiceError> {
+    match (&config.source, &config.kafka, config.routes.first_topic()) {
+        _ if !has_outbox => Ok(Commits::None),
+        (Events::Kafka(_), ..) => Ok(Commits::Inputs),
+        (Events::Files(_), Some(kafka), Some(output)) => {
+            Ok(Commits::Output(Box::new(Feed::open(kafka, &[])?), output.clone()))
+        }
+        (Events::Files(_), ..) => Ok(Commits::None),
+    }
+}
+
+fn intake(
+    config: &Config,
+    state: StateTable,
+    made: &Provenance,
+    buffered: Vec<InputEvent>,
+    starts: Vec<(Position, Option<u64>)>,
+) -> Result<Intake, ServiceError> {
+    let rules = Rules {
+        filter: config.filter.clone(),
+        window: config.window,
+        patience: config.patience,
+        settled: made.dump_starts.map(|starts| starts.newest.millis() + DOCUMENT),
+        is_sequential: matches!(config.source, Events::Files(_)),
+    };
+    let buffered = buffered.into_iter().map(Incoming::new).collect::<Result<_, _>>();
+    let buffered = buffered.map_err(ServiceError::Buffered)?;
+    let watermark = made.watermark.map(Timestamp::millis);
+    let mut intake = Intake::new(rules, Beginning { state, watermark, buffered });
+    starts.into_iter().for_each(|(position, until)| intake.add(position, until));
+    Ok(intake)
+}
+
+fn wiki(config: &Config, env: &Env) -> Result<Box<dyn Wiki>, ServiceError> {
+    Ok(match &config.entities {
+        Entities::Http(settings) => Box::new(Http::new(Fetcher::new(settings.clone(), env)?, &config.scheme)),
+        Entities::Folder(dir) => Box::new(Folder::new(dir.clone(), &config.scheme)),
+    })
+}

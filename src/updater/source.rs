@@ -1,0 +1,125 @@
+//! Where events come from, as the loop sees it.
+//!
+//! Promise: each record of a partition once, in order, from the position that was asked for; or an error that tells what is lost.
+//! In -> out: a wait -> [`Arrived`] records, each with the position behind it.
+//! Invariant: a [`Position`] that the loop keeps is all that is needed to go on: an offset in a topic, or a byte in a file.
+//! Not here: what records say (see `event::wire`).
+
+pub mod kafka;
+pub mod lines;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::kafka::KafkaError;
+use crate::kafka::feed::Feed;
+use crate::savepoint::native::manifest::StartOffset;
+use crate::storage::StorageError;
+
+/// Names a partition: that of a topic, or a file of events, whose number is 0.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionName {
+    /// The topic, or where the file is.
+    pub topic: String,
+    /// The number of the partition.
+    pub number: u32,
+}
+
+/// Where a partition is read on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Which.
+    pub partition: PartitionName,
+    /// The offset of the record to read next, or the byte.
+    pub next: u64,
+}
+
+/// A record that came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'r> {
+    /// The place of its partition in [`Source::partitions`].
+    pub place: usize,
+    /// The position behind it.
+    pub next: u64,
+    /// Its bytes.
+    pub value: &'r [u8],
+}
+
+/// What a poll brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Polled {
+    /// How many records.
+    pub records: usize,
+    /// Whether there will never be more.
+    pub ended: bool,
+}
+
+/// Why there are no more events.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Kafka said so.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// A file of events cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A line is too long to be an event.
+    #[error("{location}, byte {at}: a line of more than {most} bytes is no event")]
+    LongLine {
+        /// The file.
+        location: String,
+        /// Where the line begins.
+        at: u64,
+        /// The longest there may be.
+        most: usize,
+    },
+    /// A file became shorter than what was read of it.
+    #[error("{location} has {size} bytes, but was read up to byte {next}: it is another file by now")]
+    Shrunk {
+        /// The file.
+        location: String,
+        /// How long it is.
+        size: u64,
+        /// The position.
+        next: u64,
+    },
+}
+
+/// What hands over records.
+pub trait Source {
+    /// All partitions. More may be added behind, none goes away.
+    fn partitions(&self) -> &[PartitionName];
+
+    /// Hands what has come to `take`, after waiting for the first record for at most `wait`.
+    fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError>;
+
+    /// The feed, if they come from Kafka: what offsets are committed for.
+    fn feed(&self) -> Option<&Feed> {
+        None
+    }
+
+    /// What was heard lately of connections that do not hold, for people.
+    fn heard(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl fmt::Display for PartitionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.number)
+    }
+}
+
+impl From<StartOffset> for Position {
+    fn from(stored: StartOffset) -> Self {
+        let partition = PartitionName { topic: stored.topic, number: stored.partition };
+        Self { partition, next: stored.offset }
+    }
+}
+
+impl From<&Position> for StartOffset {
+    fn from(position: &Position) -> Self {
+        let PartitionName { topic, number } = position.partition.clone();
+        Self { topic, partition: number, offset: position.next }
+    }
+}

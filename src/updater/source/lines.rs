@@ -1,0 +1,183 @@
+//! Events from files, a line of JSON each: for replays, tests and those who record streams.
+//!
+//! Promise: every line of every file from the positions on, file after file in the order given; then the end.
+//! Invariant: a position is the byte at which a line begins. A last line without its end is one, too. Empty lines are none.
+//! Not here: compressed files, in which no position could be found again.
+
+use std::io::{self, BufRead};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::storage::sequential::{Sequential, storage_error};
+use crate::storage::{Blob, Location, StorageError};
+use crate::updater::source::{Arrived, PartitionName, Polled, Position, Source, SourceError};
+
+/// Lines handed over at once, at most.
+const AT_ONCE: usize = 1000;
+/// The longest line, in bytes: events have some kilobytes.
+const LONGEST: usize = 16 << 20;
+/// Bytes read at once.
+const WINDOW: u64 = 1 << 20;
+
+/// Files that are read, one after the other.
+pub struct Lines {
+    files: Vec<(Location, u64)>,
+    names: Vec<PartitionName>,
+    /// The file that is read.
+    place: usize,
+    open: Option<Sequential>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// Begins to read files, those that are among the positions there. Errors: `Storage`, `Shrunk`.
+    pub fn open(files: &[Location], positions: &[Position]) -> Result<Self, SourceError> {
+        let names: Vec<_> = files.iter().map(name).collect();
+        let next = |name: &PartitionName| {
+            positions.iter().find(|position| position.partition == *name).map_or(0, |position| position.next)
+        };
+        let files: Vec<_> = files.iter().cloned().zip(names.iter().map(next)).collect();
+        for (location, next) in &files {
+            let size = Blob::open(location)?.size();
+            if size < *next {
+                return Err(SourceError::Shrunk { location: location.to_string(), size, next: *next });
+            }
+        }
+        Ok(Self { files, names, place: 0, open: None, line: Vec::new() })
+    }
+
+    /// Reads a line into `self.line`; whether there is one.
+    fn read(&mut self) -> Result<bool, SourceError> {
+        let Some((location, next)) = self.files.get(self.place) else { return Ok(false) };
+        let (location, next) = (location.clone(), *next);
+        if self.open.is_none() {
+            self.open = Some(Sequential::new(Arc::new(Blob::open(&location)?), next, WINDOW));
+        }
+        let Some(file) = &mut self.open else { return Ok(false) };
+        self.line.clear();
+        let unavailable = |error: io::Error| StorageError::Unavailable {
+            location: location.clone(),
+            action: "read",
+            source: error.into(),
+        };
+        let read = read_line(file, &mut self.line);
+        let read = read.map_err(|error| storage_error(error).unwrap_or_else(unavailable))?;
+        if self.line.len() > LONGEST {
+            let (location, at) = (location.to_string(), next);
+            return Err(SourceError::LongLine { location, at, most: LONGEST });
+        }
+        if read == 0 {
+            self.place += 1;
+            self.open = None;
+            return self.read();
+        }
+        self.files[self.place].1 += read as u64;
+        Ok(true)
+    }
+}
+
+/// Appends a line with its end; how many bytes there were. What is longer than allowed is read a little beyond that.
+fn read_line(file: &mut Sequential, line: &mut Vec<u8>) -> io::Result<usize> {
+    while line.len() <= LONGEST {
+        let text = file.fill_buf()?;
+        let (end, is_whole) = match memchr::memchr(b'\n', text) {
+            Some(feed) => (feed + 1, true),
+            None => (text.len(), text.is_empty()),
+        };
+        line.extend_from_slice(&text[..end]);
+        file.consume(end);
+        if is_whole {
+            break;
+        }
+    }
+    Ok(line.len())
+}
+
+fn name(file: &Location) -> PartitionName {
+    PartitionName { topic: file.to_string(), number: 0 }
+}
+
+impl Source for Lines {
+    fn partitions(&self) -> &[PartitionName] {
+        &self.names
+    }
+
+    fn poll(&mut self, _wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError> {
+        let mut records = 0;
+        while records < AT_ONCE {
+            if !self.read()? {
+                return Ok(Polled { records, ended: true });
+            }
+            let value = self.line.trim_ascii_end();
+            if !value.is_empty() {
+                records += 1;
+                take(Arrived { place: self.place, next: self.files[self.place].1, value });
+            }
+        }
+        Ok(Polled { records, ended: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::storage;
+
+    fn all(lines: &mut Lines) -> Vec<(usize, u64, String)> {
+        let mut got = Vec::new();
+        loop {
+            let polled = lines.poll(Duration::ZERO, &mut |arrived| {
+                let text = String::from_utf8(arrived.value.to_vec()).unwrap();
+                got.push((arrived.place, arrived.next, text));
+            });
+            if polled.unwrap().ended {
+                return got;
+            }
+        }
+    }
+
+    fn stored(texts: &[&str]) -> Vec<Location> {
+        let dir = Location::memory();
+        let files = texts.iter().enumerate().map(|(at, text)| {
+            let file = dir.join(&format!("{at}.ndjson"));
+            storage::put(&file, Bytes::copy_from_slice(text.as_bytes())).unwrap();
+            file
+        });
+        files.collect()
+    }
+
+    #[test]
+    fn lines_of_files_one_after_the_other() {
+        let files = stored(&["a\n\nbb\r\n", "", "c"]);
+        let got = all(&mut Lines::open(&files, &[]).unwrap());
+        let expected = [(0, 2, "a"), (0, 7, "bb"), (2, 1, "c")];
+        assert_eq!(got, expected.map(|(place, next, text)| (place, next, text.to_owned())));
+    }
+
+    #[test]
+    fn a_file_that_shrank_is_another() {
+        let files = stored(&["a\n"]);
+        let position = Position { partition: name(&files[0]), next: 3 };
+        assert!(matches!(Lines::open(&files, &[position]), Err(SourceError::Shrunk { size: 2, next: 3, .. })));
+    }
+
+    proptest! {
+        /// Read on from any position: what would have come.
+        #[test]
+        fn positions_lead_on(texts in proptest::collection::vec("([ab]{0,3}\n){0,5}[ab]{0,2}", 1..4)) {
+            let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+            let files = stored(&texts);
+            let whole = all(&mut Lines::open(&files, &[]).unwrap());
+            for at in 0..whole.len() {
+                let (place, next, _) = &whole[at];
+                let ended = |(file, text): (&Location, &&str)| Position { partition: name(file), next: text.len() as u64 };
+                let mut positions: Vec<_> = files.iter().zip(&texts).take(*place).map(ended).collect();
+                positions.push(Position { partition: name(&files[*place]), next: *next });
+                prop_assert_eq!(&all(&mut Lines::open(&files, &positions).unwrap()), &whole[at + 1..]);
+            }
+        }
+    }
+}

@@ -1,11 +1,17 @@
 //! The streaming line: events, put in order, decided on, fetched, compared, sent.
 //!
 //! Promise: each event is answered by a mutation, by a side output, or by both.
-//! Invariant: `reorder`, `watermark`, `decide`, `cache` and `chunk` are pure; time and state are handed in.
+//! Invariant: all but `desk` is pure; time and state are handed in.
 //! Not here: what becomes of side outputs.
 
 pub mod cache;
 pub mod chunk;
+pub mod counters;
 pub mod decide;
+pub mod desk;
+mod metrics;
+pub mod notice;
+pub mod pace;
 pub mod reorder;
+pub mod status;
 pub mod watermark;

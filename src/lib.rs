@@ -28,6 +28,7 @@ pub mod revision_map;
 pub mod savepoint;
 pub mod storage;
 pub mod triples;
+pub mod web;
 
 // Flows.
 pub mod bootstrap;

@@ -2,9 +2,8 @@
 //!
 //! Promise: callers tell by [`FetchError::failure`] whether it is for a side output or ends the run.
 
-use std::io;
-
 use crate::side_output::{Failure, FailureKind};
+use crate::web::SetUpError;
 
 /// Why a document was not fetched, after all tries.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,13 +73,7 @@ pub enum FetchSetUpError {
     /// It is no namespace of entity data.
     #[error("`{0}` is no place of entity data: it is written like https://www.wikidata.org/wiki/Special:EntityData/")]
     BadUrl(String),
-    /// It cannot stand in a header.
-    #[error("`{0:?}` is no name for a program: give printable ASCII")]
-    BadUserAgent(String),
-    /// The client could not be made.
-    #[error("no HTTP client could be made: {0}")]
-    Client(String),
-    /// No threads could be started.
-    #[error("no threads could be started")]
-    Threads(#[source] io::Error),
+    /// The client cannot be set up.
+    #[error(transparent)]
+    Client(#[from] SetUpError),
 }

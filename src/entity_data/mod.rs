@@ -1,4 +1,4 @@
-//! The wiki's documents of entities at revisions, over HTTP: the one door to its client.
+//! The wiki's documents of entities at revisions, over HTTP.
 //!
 //! Promise: each document that was asked for comes, or why it does not; in any order, but each is waited for by itself, so that
 //! who keeps what it began in a queue gets all in order.
@@ -34,17 +34,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue};
-use reqwest::{Client, redirect};
 
 pub use counts::Counts;
 pub use error::{FetchError, FetchSetUpError};
-pub use route::{Route, RouteError};
 
 use crate::entity_data::attempts::{Attempts, Retries, Trouble};
 use crate::entity_data::route::Target;
 use crate::env::Env;
 use crate::storage::tasks::{Job, Slots, Tasks, pause};
+use crate::web::{self, Client, Request, Route, SetUpError};
 use crate::wikibase::entity::{EntityId, Revision};
 use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
@@ -53,9 +51,6 @@ use crate::wikibase::uris::UrisScheme;
 const THREADS: usize = 2;
 /// So many times the time-out is the longest that a request may take in all, however steadily its answer drips.
 const LONGEST: u32 = 12;
-
-/// A connection that was not used for so long is closed, before the server does so while it is used again.
-const IDLE: Duration = Duration::from_secs(15);
 
 /// What to fetch, whence and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +77,7 @@ impl Settings {
         Self {
             entity_data: wiki.entity_data().to_owned(),
             routes: Vec::new(),
-            user_agent: concat!("Headwater/", env!("CARGO_PKG_VERSION"), " (Wikibase streaming updater) bot")
-                .to_owned(),
+            user_agent: web::USER_AGENT.to_owned(),
             timeout: Duration::from_secs(5),
             in_flight: 10,
             most_bytes: 64 << 20,
@@ -138,7 +132,7 @@ impl Fetcher {
     pub fn new(settings: Settings, env: &Env) -> Result<Self, FetchSetUpError> {
         let target = Target::new(&settings.entity_data, &settings.routes)?;
         let client = client(&settings, &target)?;
-        let tasks = Arc::new(Tasks::start(THREADS).map_err(FetchSetUpError::Threads)?);
+        let tasks = Arc::new(Tasks::start(THREADS).map_err(SetUpError::Threads)?);
         let slots = Slots::new(settings.in_flight);
         let wiki = Wiki { client, target, slots, settings, now: env.now, counts: Mutex::default() };
         Ok(Self { tasks, wiki: Arc::new(wiki) })
@@ -156,27 +150,17 @@ impl Fetcher {
     }
 }
 
-fn client(settings: &Settings, target: &Target) -> Result<Client, FetchSetUpError> {
-    let bad_agent = |_| FetchSetUpError::BadUserAgent(settings.user_agent.clone());
-    let agent = HeaderValue::from_str(&settings.user_agent).map_err(bad_agent)?;
-    let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]);
-    let mut client = Client::builder()
-        .user_agent(agent)
-        .http1_only()
-        .redirect(redirect::Policy::none())
-        .pool_max_idle_per_host(settings.in_flight)
-        .pool_idle_timeout(IDLE)
+fn client(settings: &Settings, target: &Target) -> Result<Client, SetUpError> {
+    Client::new(&web::Settings {
+        user_agent: settings.user_agent.clone(),
         // Less than for an answer, so that which of both was waited for is known.
-        .connect_timeout(settings.timeout * 9 / 10)
-        .read_timeout(settings.timeout)
-        .timeout(settings.timeout * LONGEST);
-    if let Some(host) = target.host() {
-        let host = HeaderValue::from_str(host).map_err(|error| FetchSetUpError::Client(error.to_string()))?;
-        headers.insert(HOST, host);
-        // Who names a target means it. Without one, a proxy that the environment names is used (`HTTPS_PROXY`).
-        client = client.no_proxy();
-    }
-    client.default_headers(headers).build().map_err(|error| FetchSetUpError::Client(error.to_string()))
+        connect: settings.timeout * 9 / 10,
+        part: settings.timeout,
+        whole: Some(settings.timeout * LONGEST),
+        kept: settings.in_flight,
+        // Who names a target means it. Without one, a proxy that the environment names is used.
+        is_direct: target.host().is_some(),
+    })
 }
 
 /// The wiki, as its documents are fetched.
@@ -219,9 +203,11 @@ impl Wiki {
     /// Requests a document once.
     async fn request(&self, url: &str, is_retry: bool) -> Result<Bytes, Trouble> {
         let start = (self.now)();
-        let answered = match self.client.get(url).send().await {
+        let headers = &[("accept-encoding", "gzip")];
+        let request = Request { url, host: self.target.host(), headers, posted: None };
+        let answered = match self.client.send(request).await {
             Ok(response) => answer::read(response, self.settings.most_bytes, (self.now)()).await,
-            Err(error) => Err(answer::without_answer(&error, self.settings.timeout)),
+            Err(error) => Err(answer::without_answer(error, self.settings.timeout)),
         };
         let millis = (self.now)().millis().saturating_sub(start.millis()).max(0) as u64;
         self.counts(|counts| counts.request(is_retry, millis));

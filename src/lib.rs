@@ -8,6 +8,7 @@ pub mod diff;
 pub mod env;
 pub mod event;
 pub mod generate;
+pub mod histogram;
 pub mod munge;
 pub mod mutation;
 pub mod rdf;
@@ -19,6 +20,7 @@ pub mod wikibase;
 // Adapters: the only code that touches the world.
 pub mod columns;
 pub mod compression;
+pub mod control;
 pub mod dump;
 pub mod entity_data;
 pub mod kafka;

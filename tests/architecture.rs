@@ -9,6 +9,7 @@ use std::path::Path;
 
 /// Modules and their ranks: a module uses those of lower ranks only. Those of one rank are strangers to each other.
 const RANKS: &[(&str, u8)] = &[
+    ("histogram", 0),
     ("rdf", 0),
     ("wikibase", 1),
     ("munge", 2),
@@ -20,6 +21,7 @@ const RANKS: &[(&str, u8)] = &[
     ("diff", 3),
     ("storage", 3),
     ("kafka", 3),
+    ("control", 4),
     ("side_output", 4),
     ("subgraph", 4),
     ("compression", 4),
@@ -44,6 +46,8 @@ const DOORS: &[(&str, &str)] = &[
     ("tokio", "storage"),
     ("rdkafka*", "kafka"),
     ("reqwest", "web"),
+    ("hyper*", "control"),
+    ("http_body_util", "control"),
     ("futures", "storage"),
     ("async_trait", "storage"),
     ("hdfs_native*", "storage"),

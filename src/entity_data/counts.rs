@@ -1,18 +1,19 @@
 //! What was fetched so far, for whoever watches.
 
+use serde::Serialize;
+
 use crate::entity_data::error::FetchError;
+use crate::histogram::Histogram;
 
 /// Counters that only grow, each but the times counted once a request or once a document.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Requests that were answered or given up, repeated ones among them.
     pub requests: u64,
     /// Those of them that repeated one.
     pub retries: u64,
-    /// Milliseconds that all requests took, each up to the end of its answer.
-    pub millis: u64,
-    /// Milliseconds that the longest took.
-    pub longest_millis: u64,
+    /// How long requests took, in milliseconds, each up to the end of its answer.
+    pub times: Histogram,
     /// Documents that came.
     pub fetched: u64,
     /// Their bytes, as text.
@@ -36,8 +37,7 @@ impl Counts {
     pub fn request(&mut self, is_retry: bool, millis: u64) {
         self.requests += 1;
         self.retries += u64::from(is_retry);
-        self.millis += millis;
-        self.longest_millis = self.longest_millis.max(millis);
+        self.times.record(millis);
     }
 
     /// Counts a document: its size, or why it did not come.

@@ -17,6 +17,7 @@ mod location;
 pub mod scratch;
 mod secrets;
 pub mod sequential;
+pub mod server;
 mod store;
 mod swift;
 pub mod tasks;

@@ -246,7 +246,5 @@ fn provenance(config: &Config, gathered: &Gathered, now: Timestamp) -> Provenanc
             newest,
             headers: headers.count,
         }),
-        offsets: None,
-        watermark: None,
     }
 }

@@ -1,21 +1,24 @@
-//! State at rest: savepoints, ours and Flink's.
+//! State at rest: savepoints, ours and Flink's, and checkpoints of the running updater.
 //!
-//! Promise: a directory with a valid `_metadata` is a whole savepoint; any other is none, wherever a writer was killed.
+//! Promise: a directory with a valid `_metadata` is a whole savepoint or checkpoint; any other is none, wherever a writer was killed.
 //! In -> out: [`StateTable`] <-> a directory in one of two formats.
 //! Invariant: `_metadata` is written last and deleted first; nothing that is not a savepoint's own is ever deleted.
 //! Not here: how a state came to be.
 
+pub mod checkpoint;
 pub mod diff;
 pub mod flink;
 pub mod list;
 pub mod native;
 mod place;
+pub mod stream;
 
 use std::error::Error;
 
 use crate::columns::ColumnsError;
 use crate::savepoint::flink::Unfit;
 use crate::savepoint::native::manifest::{Manifest, ManifestError, Provenance};
+use crate::savepoint::stream::Stream;
 use crate::state::{KindCount, StateTable};
 use crate::storage::{self, Blob, Location, StorageError};
 use crate::wikibase::entity::EntityKind;
@@ -66,6 +69,8 @@ pub struct Written {
 pub struct Contents {
     /// The entities and their states.
     pub state: StateTable,
+    /// What a stream of ours had in hand; nothing in a savepoint of the bootstrap, and in Flink's, which keep it in [`About`].
+    pub stream: Stream,
     /// What it says of itself.
     pub about: About,
 }
@@ -73,7 +78,7 @@ pub struct Contents {
 /// What a savepoint says of itself, beside the state.
 #[derive(Debug)]
 pub enum About {
-    /// Our own.
+    /// Our own, savepoint or checkpoint.
     Native(Box<Manifest>),
     /// Flink's, and what else it holds; the state in there is empty.
     Flink(Box<flink::Opened>, Box<flink::Entries>),
@@ -302,14 +307,14 @@ pub fn write(
     }
 }
 
-/// Reads the savepoint in `dir`, whatever its format.
+/// Reads the savepoint or checkpoint in `dir`, whatever its format.
 ///
 /// Errors: `NotASavepoint`, `Manifest`, `Columns`, `State`, `Damaged`, `Unfit`, `Storage`.
 pub fn read(dir: &Location) -> Result<Contents, SavepointError> {
     match Format::of(dir)? {
         Format::Native => {
-            let (manifest, state) = native::read(dir)?;
-            Ok(Contents { state, about: About::Native(Box::new(manifest)) })
+            let native::Whole { manifest, state, stream } = native::read(dir)?;
+            Ok(Contents { state, stream, about: About::Native(Box::new(manifest)) })
         }
         Format::Flink => {
             let opened = flink::Opened::open(dir)?;
@@ -318,7 +323,8 @@ pub fn read(dir: &Location) -> Result<Contents, SavepointError> {
                 return Err(SavepointError::Damaged { location: dir.clone(), problem });
             }
             let state = std::mem::take(&mut entries.state);
-            Ok(Contents { state, about: About::Flink(Box::new(opened), Box::new(entries)) })
+            let about = About::Flink(Box::new(opened), Box::new(entries));
+            Ok(Contents { state, stream: Stream::default(), about })
         }
     }
 }

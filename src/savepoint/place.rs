@@ -1,6 +1,6 @@
 //! Making a directory ready for a savepoint.
 //!
-//! Promise: nothing that is not a savepoint's own is ever deleted, nor a savepoint that a job took; `_metadata` is deleted
+//! Promise: nothing that is not a savepoint's own is ever deleted, nor one that a job took, nor a checkpoint; `_metadata` is deleted
 //! before anything else. A savepoint of ours may be replaced by one in the other format. Where attempts have names of their own
 //! the old savepoint stays until the new one takes its place.
 
@@ -49,7 +49,7 @@ pub fn survey(dir: &Location, on_existing: OnExisting) -> Result<Survey, Savepoi
         return Err(SavepointError::Exists { location: dir.clone() });
     }
     // A small one is nothing but its `_metadata`, so its files do not tell.
-    if survey.exists && flink::is_of_a_job(dir)? {
+    if survey.exists && (flink::is_of_a_job(dir)? || native::is_checkpoint(dir)?) {
         return Err(SavepointError::NotEmpty { location: dir.clone(), found: metadata });
     }
     Ok(survey)

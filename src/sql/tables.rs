@@ -34,12 +34,13 @@ pub fn add(engine: &Engine, name: &str, text: &str) -> Result<(), SqlError> {
     check_name(engine, name)?;
     let place = Location::parse(text)?;
     if savepoint::has_metadata(&place)? {
-        return match Format::of(&place)? {
-            Format::Native => {
-                let places = savepoint::native::state_files(&place)?;
-                add_files(engine, name, &Files { places, partitions: Vec::new(), is_dir: false })
-            }
-            Format::Flink => add_state(engine, name, savepoint::read(&place)?.whole(&place)?.state),
+        let files = match Format::of(&place)? {
+            Format::Native => savepoint::native::state_files(&place)?,
+            Format::Flink => None,
+        };
+        return match files {
+            Some(places) => add_files(engine, name, &Files { places, partitions: Vec::new(), is_dir: false }),
+            None => add_state(engine, name, savepoint::read(&place)?.whole(&place)?.state),
         };
     }
     let (files, is_dir) = found(text, &place)?;

@@ -97,6 +97,21 @@ impl Location {
         Self { store: Arc::clone(&self.store), path, text: text.into() }
     }
 
+    /// The directory that this is in; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        let name = self.path.filename()?;
+        let mut parts: Vec<_> = self.path.parts().collect();
+        parts.pop();
+        let path: Path = parts.into_iter().collect();
+        // As the user wrote it, if what he wrote tells.
+        let text = match self.text.trim_end_matches('/').strip_suffix(name).and_then(|text| text.strip_suffix('/')) {
+            Some(text) if !text.is_empty() => text.into(),
+            _ if self.store.kind == Kind::Local => format!("/{path}").into(),
+            _ => path.to_string().into(),
+        };
+        Some(Self { store: Arc::clone(&self.store), path, text })
+    }
+
     /// The last part of the path; empty for the root.
     pub fn file_name(&self) -> &str {
         self.path.filename().unwrap_or_default()

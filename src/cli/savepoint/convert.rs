@@ -92,8 +92,6 @@ fn provenance(args: &Args, env: &Env, dir: &Location, size: u64) -> Result<Prove
         concept: wiki.scheme.concept().to_owned(),
         entity_data: wiki.scheme.entity_data().to_owned(),
         dump_starts: None,
-        offsets: None,
-        watermark: None,
     })
 }
 

@@ -75,9 +75,15 @@ pub fn entries(kind: EntityKind, last: u32, columns: &[Column]) -> Result<Vec<En
     Ok(entries)
 }
 
-fn entry(kind: EntityKind, number: i64, revision: i64, deleted: bool) -> Result<Entry, String> {
+/// The entity of that number. Errors: there is none.
+pub fn entity(kind: EntityKind, number: i64) -> Result<EntityId, String> {
     let entity = u32::try_from(number).ok().and_then(|number| EntityId::new(kind, number));
-    let entity = entity.ok_or_else(|| format!("no entity has the number {number}"))?;
+    entity.ok_or_else(|| format!("no entity has the number {number}"))
+}
+
+/// What a row says. Errors: the rule that is broken.
+pub fn entry(kind: EntityKind, number: i64, revision: i64, deleted: bool) -> Result<Entry, String> {
+    let entity = entity(kind, number)?;
     let revision = u64::try_from(revision).ok().and_then(|revision| Revision::new(revision).ok());
     let revision = revision.ok_or_else(|| format!("{entity} has no valid revision"))?;
     Ok(Entry::new(entity, if deleted { EntityState::Deleted(revision) } else { EntityState::Created(revision) }))

@@ -1,14 +1,16 @@
-//! What a savepoint says of itself: the file `_metadata`.
+//! What a savepoint or a checkpoint says of itself: the file `_metadata`.
 //!
 //! Promise: `from_json(to_json(x)) = x`; a manifest that was read is consistent, and no byte of it was changed.
-//! In -> out: [`Manifest`] <-> JSON, by format version.
+//! In -> out: [`Manifest`] <-> JSON, by format version: 1 for a savepoint that is nothing but state, as ever; 2 for a checkpoint,
+//! and for a savepoint with a stream's buffers, which a program that knows version 1 only would pass over.
 //! Invariant: the stored form (`Wire…`) is apart from the types the program uses.
 //! Not here: where it is stored, and whether the files are as it says.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::savepoint::native::paths::PartName;
+use crate::savepoint::checkpoint::id::CheckpointId;
+use crate::savepoint::native::paths::{DeltaName, Name, Owner, PartName, StreamName};
 use crate::state::KindCount;
 use crate::wikibase::entity::{EntityId, EntityKind};
 use crate::wikibase::timestamp::Timestamp;
@@ -17,7 +19,10 @@ use crate::wikibase::timestamp::Timestamp;
 pub const MAX_BYTES: u64 = 64 << 20;
 
 const FORMAT: &str = "headwater-savepoint";
+/// Of a savepoint without a stream's buffers.
 const VERSION: u64 = 1;
+/// Of all else.
+const VERSION_OF_STREAMS: u64 = 2;
 /// Stands in the place of the checksum while it is computed.
 const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -39,10 +44,6 @@ pub struct Provenance {
     pub entity_data: String,
     /// The start times in the headers of the dump, if it was made from one.
     pub dump_starts: Option<DumpStarts>,
-    /// The positions to stream from, if they are part of it.
-    pub offsets: Option<Vec<StartOffset>>,
-    /// All events up to this moment are in the state, if that is known.
-    pub watermark: Option<Timestamp>,
 }
 
 /// Something that a savepoint was made from.
@@ -66,43 +67,79 @@ pub struct DumpStarts {
     pub headers: u64,
 }
 
-/// Where in a partition to begin.
+/// Where in a partition, or in a file, to begin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartOffset {
-    /// The topic.
+    /// The topic; the name of a file.
     pub topic: String,
-    /// The partition's number.
+    /// The partition's number; of a file 0.
     pub partition: u32,
-    /// The offset of the first record to read.
+    /// The offset of the first record to read; of a file the byte.
     pub offset: u64,
 }
 
-/// What a savepoint says of itself.
+/// What a savepoint or checkpoint says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// How it came to be.
     pub made: Provenance,
+    /// Its id, if it is a checkpoint.
+    pub checkpoint: Option<CheckpointId>,
+    /// The positions to stream from; none of a bootstrap.
+    pub offsets: Vec<StartOffset>,
+    /// All events up to this moment are in the state, if that is known.
+    pub watermark: Option<Timestamp>,
     /// Entities of each kind, in the order of [`EntityKind::ALL`].
     pub counts: [KindCount; 4],
-    /// Its files, in the order of their rows.
+    /// Its state files, in the order of their rows.
     pub files: Vec<StoredFile>,
+    /// Of a checkpoint: what changed since those were written, the oldest first. Each counts more than all before it.
+    pub deltas: Vec<StoredDelta>,
+    /// What a stream had in hand.
+    pub stream: Option<StoredStream>,
 }
 
-/// A state file as it was written.
+/// A file as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredFile {
-    pub(in crate::savepoint::native) name: PartName,
+pub struct Stored<N> {
+    pub(in crate::savepoint) name: N,
     /// Its size in bytes.
     pub size: u64,
     /// The SHA-256 of its bytes.
     pub sha256: [u8; 32],
-    /// Entities in it.
+    /// Entities in it, or lines.
     pub rows: u64,
 }
 
-impl StoredFile {
-    /// Its path relative to the savepoint's directory.
+/// A state file.
+pub type StoredFile = Stored<PartName>;
+
+/// A file of changes.
+pub type StoredDelta = Stored<DeltaName>;
+
+/// The file of what a stream had in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredStream {
+    /// The file.
+    pub file: Stored<StreamName>,
+    /// Bytes of its text.
+    pub text: u64,
+    /// Events that were buffered.
+    pub events: u64,
+    /// Mutations that were not yet sent.
+    pub mutations: u64,
+    /// Files of output.
+    pub outputs: u64,
+}
+
+impl<N: Name> Stored<N> {
+    /// What `bytes` are when they are stored under that name.
+    pub(in crate::savepoint) fn of(name: N, bytes: &[u8], rows: u64) -> Self {
+        Self { name, size: bytes.len() as u64, sha256: Sha256::digest(bytes).into(), rows }
+    }
+
+    /// Its path relative to the directory of `_metadata`.
     pub fn path(&self) -> String {
         self.name.to_string()
     }
@@ -121,7 +158,9 @@ pub enum ManifestError {
     #[error("it is not the manifest of a headwater savepoint")]
     Format,
     /// It was written in another version of the format.
-    #[error("it is of format version {0}; this program knows version 1, so take one that is as new as the savepoint")]
+    #[error(
+        "it is of format version {0}; this program knows versions 1 and 2, so take one that is as new as the savepoint"
+    )]
     Version(u64),
     /// It was changed after it was written.
     #[error("it was changed after it was written: its checksum is wrong")]
@@ -135,6 +174,20 @@ impl Manifest {
     /// How many entities of `kind` the savepoint holds.
     pub fn count(&self, kind: EntityKind) -> KindCount {
         self.counts[kind as usize]
+    }
+
+    /// How many files it names, and how many bytes they have.
+    pub fn size(&self) -> (u64, u64) {
+        let stream = self.stream.as_ref().map(|stream| stream.file.size);
+        let sizes =
+            self.files.iter().map(|file| file.size).chain(self.deltas.iter().map(|file| file.size)).chain(stream);
+        sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes.saturating_add(size)))
+    }
+
+    /// The version of the format that it is stored in.
+    fn version(&self) -> u64 {
+        let plain = self.checkpoint.is_none() && self.deltas.is_empty() && self.stream.is_none();
+        if plain { VERSION } else { VERSION_OF_STREAMS }
     }
 
     /// The stored form.
@@ -157,13 +210,18 @@ impl Manifest {
         if head.format != FORMAT {
             return Err(ManifestError::Format);
         }
-        if head.format_version != VERSION {
+        if !(VERSION..=VERSION_OF_STREAMS).contains(&head.format_version) {
             return Err(ManifestError::Version(head.format_version));
         }
         let wire: Wire = serde_json::from_slice(json)?;
         check(json, &wire.checksum)?;
         let manifest = wire.into_manifest()?;
         manifest.check()?;
+        if manifest.version() != head.format_version {
+            let text =
+                format!("it holds what format version {} does not have, or lacks what it has", head.format_version);
+            return Err(ManifestError::Inconsistent(text));
+        }
         Ok(manifest)
     }
 
@@ -182,11 +240,41 @@ impl Manifest {
         for kind in EntityKind::ALL {
             let count = self.counts[kind as usize];
             let total = count.created.checked_add(count.deleted);
-            if total.is_none_or(|total| total > u64::from(EntityId::MAX_NUMBER) || total != rows[kind as usize]) {
+            let is_off = |total: u64| self.deltas.is_empty() && total != rows[kind as usize];
+            if total.is_none_or(|total| total > u64::from(EntityId::MAX_NUMBER) || is_off(total)) {
                 return wrong(format!("the {} are not as many as their files have rows", kind.plural()));
             }
         }
-        Ok(())
+        self.check_owners()
+    }
+
+    /// Checks that a savepoint names its own files only, and a checkpoint one base and deltas in the order of checkpoints.
+    fn check_owners(&self) -> Result<(), ManifestError> {
+        let wrong = |text: String| Err(ManifestError::Inconsistent(text));
+        let Some(id) = self.checkpoint else {
+            let foreign = self.files.iter().find(|file| !matches!(file.name.owner, Owner::Savepoint(_)));
+            let foreign = foreign.map(StoredFile::path).or_else(|| self.deltas.first().map(StoredDelta::path));
+            return foreign.map_or(Ok(()), |path| wrong(format!("{path} belongs to a checkpoint, and this is none")));
+        };
+        let owner = |file: &StoredFile| match file.name.owner {
+            Owner::Checkpoint(id) => Some(id),
+            Owner::Savepoint(_) => None,
+        };
+        let base = self.files.first().and_then(owner);
+        if let Some(file) = self.files.iter().find(|file| owner(file).is_none() || owner(file) != base) {
+            return wrong(format!("{} belongs to another", file.name));
+        }
+        let mut last = base;
+        for delta in &self.deltas {
+            if last.is_some_and(|last| last.number() >= delta.name.0.number()) {
+                return wrong(format!("the file {} is listed out of order", delta.name));
+            }
+            last = Some(delta.name.0);
+        }
+        match last {
+            Some(last) if last.number() > id.number() => wrong(format!("the checkpoint {id} names files of {last}")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -220,11 +308,17 @@ struct Wire {
     created_by: String,
     source: Vec<Input>,
     uris_scheme: WireUris,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
     counts: WireCounts,
     dump_starts: Option<WireDumpStarts>,
     offsets: Option<Vec<StartOffset>>,
     watermark: Option<String>,
     files: Vec<WireFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deltas: Vec<WireFile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stream: Option<WireStream>,
     checksum: String,
 }
 
@@ -269,32 +363,55 @@ struct WireFile {
     rows: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireStream {
+    path: String,
+    size: u64,
+    sha256: String,
+    text_size: u64,
+    events: u64,
+    mutations: u64,
+    outputs: u64,
+}
+
+impl<N: Name> From<&Stored<N>> for WireFile {
+    fn from(file: &Stored<N>) -> Self {
+        Self { path: file.path(), size: file.size, sha256: hex(&file.sha256), rows: file.rows }
+    }
+}
+
+impl From<&StoredStream> for WireStream {
+    fn from(stream: &StoredStream) -> Self {
+        let WireFile { path, size, sha256, .. } = WireFile::from(&stream.file);
+        let StoredStream { text, events, mutations, outputs, .. } = *stream;
+        Self { path, size, sha256, text_size: text, events, mutations, outputs }
+    }
+}
+
 impl From<&Manifest> for Wire {
     fn from(manifest: &Manifest) -> Self {
         let made = manifest.made.clone();
         let [q, p, l, m] = manifest.counts.map(|KindCount { created, deleted }| WireCount { created, deleted });
-        let file = |file: &StoredFile| WireFile {
-            path: file.path(),
-            size: file.size,
-            sha256: hex(&file.sha256),
-            rows: file.rows,
-        };
         Self {
             format: FORMAT.to_owned(),
-            format_version: VERSION,
+            format_version: manifest.version(),
             created_at: made.created_at.to_string(),
             created_by: made.created_by,
             source: made.inputs,
             uris_scheme: WireUris { concept: made.concept, entity_data: made.entity_data },
+            checkpoint: manifest.checkpoint.map(|id| id.to_string()),
             counts: WireCounts { Q: q, P: p, L: l, M: m },
             dump_starts: made.dump_starts.map(|starts| WireDumpStarts {
                 oldest: starts.oldest.to_string(),
                 newest: starts.newest.to_string(),
                 headers: starts.headers,
             }),
-            offsets: made.offsets,
-            watermark: made.watermark.map(|watermark| watermark.to_string()),
-            files: manifest.files.iter().map(file).collect(),
+            offsets: Some(manifest.offsets.clone()).filter(|offsets| !offsets.is_empty()),
+            watermark: manifest.watermark.map(|watermark| watermark.to_string()),
+            files: manifest.files.iter().map(WireFile::from).collect(),
+            deltas: manifest.deltas.iter().map(WireFile::from).collect(),
+            stream: manifest.stream.as_ref().map(WireStream::from),
             checksum: NO_CHECKSUM.to_owned(),
         }
     }
@@ -313,22 +430,41 @@ impl Wire {
             concept: self.uris_scheme.concept,
             entity_data: self.uris_scheme.entity_data,
             dump_starts: dump_starts.transpose()?,
-            offsets: self.offsets,
-            watermark: self.watermark.as_deref().map(time).transpose()?,
         };
         let WireCounts { Q: q, P: p, L: l, M: m } = self.counts;
         let counts = [q, p, l, m].map(|WireCount { created, deleted }| KindCount { created, deleted });
-        let files = self.files.into_iter().map(WireFile::into_file).collect::<Result<_, _>>()?;
-        Ok(Manifest { made, counts, files })
+        let checkpoint = self.checkpoint.as_deref().map(CheckpointId::parse).transpose();
+        Ok(Manifest {
+            made,
+            checkpoint: checkpoint.map_err(|error| ManifestError::Inconsistent(error.to_string()))?,
+            offsets: self.offsets.unwrap_or_default(),
+            watermark: self.watermark.as_deref().map(time).transpose()?,
+            counts,
+            files: self.files.into_iter().map(WireFile::into_file).collect::<Result<_, _>>()?,
+            deltas: self.deltas.into_iter().map(WireFile::into_file).collect::<Result<_, _>>()?,
+            stream: self.stream.map(WireStream::into_stream).transpose()?,
+        })
     }
 }
 
 impl WireFile {
-    fn into_file(self) -> Result<StoredFile, ManifestError> {
+    fn into_file<N: Name>(self) -> Result<Stored<N>, ManifestError> {
         let wrong = |what: &str| ManifestError::Inconsistent(format!("`{}` {what}", self.path.escape_debug()));
-        let name = PartName::parse(&self.path).ok_or_else(|| wrong("is not the name of a state file"))?;
+        let name = N::parse(&self.path).ok_or_else(|| wrong("is not the name of a state file"))?;
         let sha256 = unhex(&self.sha256).ok_or_else(|| wrong("is listed without its SHA-256"))?;
-        Ok(StoredFile { name, size: self.size, sha256, rows: self.rows })
+        Ok(Stored { name, size: self.size, sha256, rows: self.rows })
+    }
+}
+
+impl WireStream {
+    fn into_stream(self) -> Result<StoredStream, ManifestError> {
+        let Self { path, size, sha256, text_size: text, events, mutations, outputs } = self;
+        let rows = [mutations, outputs].into_iter().try_fold(events, u64::checked_add);
+        let rows = rows.ok_or_else(|| {
+            ManifestError::Inconsistent(format!("`{}` cannot have so many lines", path.escape_debug()))
+        })?;
+        let file = WireFile { path, size, sha256, rows }.into_file()?;
+        Ok(StoredStream { file, text, events, mutations, outputs })
     }
 }
 

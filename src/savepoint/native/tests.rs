@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::savepoint::native::manifest::{DumpStarts, Input, ManifestError, StartOffset};
+use crate::savepoint::native::manifest::{DumpStarts, Input, ManifestError};
 use crate::state::{EntityState, KindCount};
 use crate::storage::{self, Blob, StorageError};
 use crate::wikibase::entity::{EntityId, EntityKind, Revision};
@@ -25,12 +25,6 @@ fn provenance() -> Provenance {
             newest: time("2026-01-02T01:00:00Z"),
             headers: 8,
         }),
-        offsets: Some(vec![StartOffset {
-            topic: "eqiad.mediawiki.page_change.v1".to_owned(),
-            partition: 0,
-            offset: 7,
-        }]),
-        watermark: None,
     }
 }
 
@@ -85,7 +79,8 @@ proptest! {
         let written = write_to(&dir, &state, OnExisting::Refuse).unwrap();
         prop_assert_eq!(written.files, storage::list(&dir).unwrap().len() as u64);
         prop_assert_eq!(written.bytes, storage::list(&dir).unwrap().iter().map(|entry| entry.size).sum::<u64>());
-        let (manifest, again) = read(&dir).unwrap();
+        let Whole { manifest, state: again, stream } = read(&dir).unwrap();
+        prop_assert_eq!(stream, Stream::default());
         prop_assert!(again.iter().eq(state.iter()));
         prop_assert_eq!(&manifest.made, &provenance());
         prop_assert_eq!(inspect(&dir).unwrap(), manifest);
@@ -228,8 +223,13 @@ fn manifests_that_lie() {
         ),
         (
             r#""format_version": 1"#,
+            r#""format_version": 3"#,
+            "it is of format version 3; this program knows versions 1 and 2, so take one that is as new as the savepoint",
+        ),
+        (
+            r#""format_version": 1"#,
             r#""format_version": 2"#,
-            "it is of format version 2; this program knows version 1, so take one that is as new as the savepoint",
+            "it holds what format version 2 does not have, or lacks what it has",
         ),
         (r#""format_version": 1"#, r#""format_version": -1"#, "it is no complete manifest"),
         ("created_by", "made_by", "it is no complete manifest"),

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use crate::savepoint::native::Verified;
-use crate::savepoint::native::manifest::{Manifest, StoredFile};
-use crate::savepoint::native::paths::Paths;
+use crate::savepoint::native::manifest::{Manifest, Stored, StoredFile};
+use crate::savepoint::native::paths::{Name, Paths};
 use crate::savepoint::native::read::{self, Span};
+use crate::savepoint::stream::Stream;
 use crate::savepoint::{METADATA, Problem, SavepointError, with_causes};
 use crate::state::KindCount;
 use crate::storage::{self, Blob, Location, StorageError};
@@ -35,8 +36,20 @@ pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
     if let Some(at) = read::out_of_order(&readable, &spans) {
         problems.push(Problem::Order { path: readable[at].path() });
     }
+    for delta in &manifest.deltas {
+        problems.extend(check_by(dir, delta, || read::read_delta(dir, delta, |_| {}))?);
+    }
+    if let Some(stream) = &manifest.stream {
+        problems.extend(check_by(dir, &stream.file, || read::read_lines(dir, stream, &mut Stream::default()))?);
+    }
+    // Only the sum of all changes tells how many entities there are.
+    if problems.is_empty() && !manifest.deltas.is_empty() {
+        let mut state = read::base(dir, &manifest)?;
+        read::apply(dir, &manifest, &mut state, |_, _| {})?;
+        counts = EntityKind::ALL.map(|kind| state.count(kind));
+    }
     // The counts of what could not be read are not worth a second complaint.
-    if readable.len() == manifest.files.len() {
+    if readable.len() == manifest.files.len() && (manifest.deltas.is_empty() || problems.is_empty()) {
         problems
             .extend(EntityKind::ALL.into_iter().filter_map(|kind| miscount(&manifest, kind, counts[kind as usize])));
     }
@@ -44,7 +57,9 @@ pub fn verify(dir: &Location) -> Result<Verified, SavepointError> {
 }
 
 fn extra(dir: &Location, manifest: &Manifest) -> Result<Vec<Problem>, SavepointError> {
-    let listed: BTreeSet<_> = manifest.files.iter().map(StoredFile::path).chain([METADATA.to_owned()]).collect();
+    let stream = manifest.stream.as_ref().map(|stream| stream.file.path());
+    let listed: BTreeSet<_> =
+        manifest.files.iter().map(StoredFile::path).chain(stream).chain([METADATA.to_owned()]).collect();
     let found = storage::list(dir)?.into_iter().filter_map(|entry| entry.location.relative_to(dir));
     Ok(found.filter(|path| !listed.contains(path)).map(|path| Problem::Extra { path }).collect())
 }
@@ -55,9 +70,9 @@ struct Checked {
 }
 
 /// Opens a file that is there and has the size listed.
-pub fn open(dir: &Location, file: &StoredFile) -> Result<Result<Blob, Problem>, SavepointError> {
+pub fn open(dir: &Location, file: &Stored<impl Name>) -> Result<Result<Blob, Problem>, SavepointError> {
     let path = file.path();
-    match Blob::open(&Paths(dir).part(file.name)) {
+    match Blob::open(&Paths(dir).of(file.name)) {
         Ok(blob) if blob.size() == file.size => Ok(Ok(blob)),
         Ok(blob) => Ok(Err(Problem::Size { path, expected: file.size, found: blob.size() })),
         Err(StorageError::NotFound { .. } | StorageError::NotAFile { .. }) => Ok(Err(Problem::Missing { path })),
@@ -66,23 +81,36 @@ pub fn open(dir: &Location, file: &StoredFile) -> Result<Result<Blob, Problem>, 
 }
 
 fn check_file(dir: &Location, file: &StoredFile) -> Result<Checked, SavepointError> {
+    let mut content = None;
+    let problems = check_by(dir, file, || {
+        let (state, span) = read::read_file(dir, file)?;
+        content = Some((state.count(file.name.kind), span));
+        Ok(())
+    })?;
+    Ok(Checked { problems, content })
+}
+
+/// Checks the size and the bytes of a file, and what `read` finds in it.
+fn check_by(
+    dir: &Location,
+    file: &Stored<impl Name>,
+    read: impl FnOnce() -> Result<(), SavepointError>,
+) -> Result<Vec<Problem>, SavepointError> {
     let path = file.path();
     let blob = match open(dir, file)? {
         Ok(blob) => blob,
-        Err(problem) => return Ok(Checked { problems: vec![problem], content: None }),
+        Err(problem) => return Ok(vec![problem]),
     };
     let mut problems = Vec::new();
     if read::sha256(&blob)? != file.sha256 {
         problems.push(Problem::Checksum { path: path.clone() });
     }
-    match read::read_file(dir, file) {
-        Ok((state, span)) => Ok(Checked { problems, content: Some((state.count(file.name.kind), span)) }),
-        Err(SavepointError::Storage(error)) => Err(error.into()),
-        Err(error) => {
-            problems.push(Problem::Unreadable { path, reason: with_causes(&error) });
-            Ok(Checked { problems, content: None })
-        }
+    match read() {
+        Ok(()) => {}
+        Err(SavepointError::Storage(error)) => return Err(error.into()),
+        Err(error) => problems.push(Problem::Unreadable { path, reason: with_causes(&error) }),
     }
+    Ok(problems)
 }
 
 fn miscount(manifest: &Manifest, kind: EntityKind, found: KindCount) -> Option<Problem> {

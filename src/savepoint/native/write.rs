@@ -6,12 +6,12 @@
 
 use bytes::Bytes;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use crate::columns::{BATCH_ROWS, Encoder, Texts};
 use crate::savepoint::native::codec;
-use crate::savepoint::native::manifest::{Manifest, Provenance, StoredFile};
-use crate::savepoint::native::paths::{PartName, Paths};
+use crate::savepoint::native::manifest::{Manifest, Provenance, Stored, StoredFile, StoredStream};
+use crate::savepoint::native::paths::{Name, Owner, PartName, Paths, StreamName};
+use crate::savepoint::stream::{Stream, lines};
 use crate::savepoint::{OnExisting, SavepointError, Written, place};
 use crate::state::{StateSlice, StateTable};
 use crate::storage::{self, Attempt, Location};
@@ -28,18 +28,25 @@ pub fn write(
     dir: &Location,
     state: &StateTable,
     made: &Provenance,
+    stream: &Stream,
     on_existing: OnExisting,
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Written, SavepointError> {
     let claim = storage::claim(dir)?;
     let old = place::prepare(dir, on_existing)?;
-    let parts = parts(state, claim.attempt());
-    let written: Result<Vec<_>, _> = parts.par_iter().map(|part| write_part(dir, part, cancelled)).collect();
-    let files = written.and_then(|files| if cancelled() { Err(SavepointError::Cancelled) } else { Ok(files) });
-    let written = files.and_then(|files| publish(dir, state, made, files, on_existing));
+    let parts = parts(state, Owner::Savepoint(claim.attempt()));
+    let files = write_parts(dir, &parts, cancelled);
+    let files = files.and_then(|files| if cancelled() { Err(SavepointError::Cancelled) } else { Ok(files) });
+    let mut of_stream = None;
+    let written = files.and_then(|files| {
+        of_stream = write_stream(dir, stream, claim.attempt())?;
+        let manifest = manifest(state, made, stream, files, of_stream.clone());
+        publish(dir, &manifest, on_existing)
+    });
     if written.as_ref().is_err_and(|error| place::is_ours_to_delete(dir, error)) {
         // The first error is the one to tell. What cannot be removed now is removed by the next run.
-        parts.iter().for_each(|(name, _)| drop(storage::delete(&Paths(dir).part(*name))));
+        parts.iter().for_each(|(name, _)| drop(storage::delete(&Paths(dir).of(*name))));
+        of_stream.iter().for_each(|stream| drop(storage::delete(&Paths(dir).of(stream.file.name))));
     }
     if written.is_ok() {
         place::tidy(dir, &old);
@@ -47,7 +54,11 @@ pub fn write(
     written
 }
 
-fn parts(state: &StateTable, attempt: Attempt) -> Vec<(PartName, StateSlice<'_>)> {
+/// The state files of a state, and what goes into each.
+pub type Parts<'a> = Vec<(PartName, StateSlice<'a>)>;
+
+/// How the state is cut into files.
+pub fn parts(state: &StateTable, owner: Owner) -> Parts<'_> {
     // By the state alone, never by the machine: the same state gives the same files everywhere.
     let files = state.len().div_ceil(LARGEST).next_multiple_of(TOGETHER).max(1);
     let entities = state.len().div_ceil(files).max(SMALLEST) as usize;
@@ -56,28 +67,71 @@ fn parts(state: &StateTable, attempt: Attempt) -> Vec<(PartName, StateSlice<'_>)
         let kind = slice.kind();
         let part = next[kind as usize];
         next[kind as usize] += 1;
-        (PartName { kind, part, attempt }, slice)
+        (PartName { kind, part, owner }, slice)
     });
     parts.collect()
 }
 
-fn write_part(
+/// Writes state files of the savepoint or checkpoint in `dir`, side by side.
+pub fn write_parts(
     dir: &Location,
-    (name, slice): &(PartName, StateSlice<'_>),
+    parts: &Parts<'_>,
     cancelled: &(dyn Fn() -> bool + Sync),
-) -> Result<StoredFile, SavepointError> {
-    if cancelled() {
-        return Err(SavepointError::Cancelled);
-    }
-    let bytes = encode(name.kind, slice)?;
-    let file = StoredFile {
-        name: *name,
-        size: bytes.len() as u64,
-        sha256: Sha256::digest(&bytes).into(),
-        rows: slice.len() as u64,
+) -> Result<Vec<StoredFile>, SavepointError> {
+    let write = |(name, slice): &(PartName, StateSlice<'_>)| {
+        if cancelled() {
+            return Err(SavepointError::Cancelled);
+        }
+        write_file(dir, *name, encode(name.kind, slice)?, slice.len() as u64)
     };
-    storage::put(&Paths(dir).part(*name), Bytes::from(bytes))?;
+    parts.par_iter().map(write).collect()
+}
+
+/// Writes one file of the savepoint or checkpoint in `dir`.
+pub fn write_file<N: Name>(dir: &Location, name: N, bytes: Vec<u8>, rows: u64) -> Result<Stored<N>, SavepointError> {
+    let file = Stored::of(name, &bytes, rows);
+    storage::put(&Paths(dir).of(name), Bytes::from(bytes))?;
     Ok(file)
+}
+
+/// Writes what the stream has in hand, if there is anything.
+pub fn write_stream(dir: &Location, stream: &Stream, attempt: Attempt) -> Result<Option<StoredStream>, SavepointError> {
+    if stream.is_bare() {
+        return Ok(None);
+    }
+    let [events, mutations, outputs] =
+        [stream.buffered.len(), stream.pending.len(), stream.outputs.len()].map(|count| count as u64);
+    let lines::Lines { bytes, is_packed, text } = lines::encode(stream).map_err(|error| SavepointError::State {
+        location: dir.clone(),
+        rule: format!("what the stream has in hand cannot be written: {error}"),
+    })?;
+    let file = write_file(dir, StreamName { attempt, is_packed }, bytes, events + mutations + outputs)?;
+    Ok(Some(StoredStream { file, text, events, mutations, outputs }))
+}
+
+/// What a savepoint of these says of itself.
+pub fn manifest(
+    state: &StateTable,
+    made: &Provenance,
+    stream: &Stream,
+    files: Vec<StoredFile>,
+    of_stream: Option<StoredStream>,
+) -> Manifest {
+    Manifest {
+        made: made.clone(),
+        checkpoint: None,
+        offsets: stream.offsets.clone(),
+        watermark: stream.watermark,
+        counts: EntityKind::ALL.map(|kind| state.count(kind)),
+        files,
+        deltas: Vec::new(),
+        stream: of_stream,
+    }
+}
+
+/// The stored form of a manifest of the savepoint in `dir`.
+pub fn sealed(dir: &Location, manifest: &Manifest) -> Result<Vec<u8>, SavepointError> {
+    manifest.to_json().map_err(|source| SavepointError::Manifest { location: Paths(dir).metadata(), source })
 }
 
 fn encode(kind: EntityKind, slice: &StateSlice<'_>) -> Result<Vec<u8>, SavepointError> {
@@ -96,19 +150,12 @@ fn encode(kind: EntityKind, slice: &StateSlice<'_>) -> Result<Vec<u8>, Savepoint
     Ok(encoder.finish()?)
 }
 
-fn publish(
-    dir: &Location,
-    state: &StateTable,
-    made: &Provenance,
-    files: Vec<StoredFile>,
-    on_existing: OnExisting,
-) -> Result<Written, SavepointError> {
-    let location = Paths(dir).metadata();
-    let manifest = Manifest { made: made.clone(), counts: EntityKind::ALL.map(|kind| state.count(kind)), files };
-    let json = manifest.to_json();
-    let json = json.map_err(|source| SavepointError::Manifest { location: location.clone(), source })?;
-    let bytes = manifest.files.iter().map(|file| file.size).sum::<u64>() + json.len() as u64;
-    let files = manifest.files.iter().map(|file| (Paths(dir).part(file.name), file.size));
-    place::publish(dir, json, &files.collect::<Vec<_>>(), on_existing)?;
-    Ok(Written { bytes, files: manifest.files.len() as u64 + 1 })
+fn publish(dir: &Location, manifest: &Manifest, on_existing: OnExisting) -> Result<Written, SavepointError> {
+    let json = sealed(dir, manifest)?;
+    let (files, bytes) = manifest.size();
+    let written = Written { bytes: bytes + json.len() as u64, files: files + 1 };
+    let stream = manifest.stream.iter().map(|stream| (Paths(dir).of(stream.file.name), stream.file.size));
+    let files = manifest.files.iter().map(|file| (Paths(dir).of(file.name), file.size));
+    place::publish(dir, json, &files.chain(stream).collect::<Vec<_>>(), on_existing)?;
+    Ok(written)
 }

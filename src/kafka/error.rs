@@ -1,5 +1,6 @@
 //! Why Kafka did not do as asked.
 
+use std::fmt;
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode as Code};
@@ -83,6 +84,38 @@ pub enum KafkaError {
     Stopped,
 }
 
+/// What the client or a broker answered instead of an answer.
+#[derive(Debug)]
+pub struct Trouble {
+    /// The partition it is about, where it is one among many.
+    pub partition: Option<Partition>,
+    /// What was said.
+    pub error: ClientError,
+}
+
+impl Trouble {
+    /// Whether the same may be answered otherwise a little later.
+    pub fn is_passing(&self) -> bool {
+        self.error.rdkafka_error_code().is_some_and(is_passing)
+    }
+}
+
+impl From<ClientError> for Trouble {
+    fn from(error: ClientError) -> Self {
+        Self { partition: None, error }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = words(&self.error);
+        match &self.partition {
+            Some(partition) => write!(f, "{partition}: {said}"),
+            None => f.write_str(&said),
+        }
+    }
+}
+
 fn told(heard: &[String]) -> String {
     if heard.is_empty() { String::new() } else { format!(": {}", heard.join("; ")) }
 }
@@ -110,6 +143,10 @@ pub fn is_passing(code: Code) -> bool {
             | CoordinatorLoadInProgress
             | CoordinatorNotAvailable
             | NotCoordinator
+            | FencedLeaderEpoch
+            | UnknownLeaderEpoch
+            | OffsetNotAvailable
+            | KafkaStorageError
             | NotEnoughReplicas
             | NotEnoughReplicasAfterAppend
             // The broker is up, but does not let us in; the reason is among what was heard.

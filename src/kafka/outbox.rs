@@ -24,6 +24,8 @@ use crate::wikibase::timestamp::Timestamp;
 
 /// How long to wait for room in the client's queue before looking again.
 const ROOM: Duration = Duration::from_millis(50);
+/// How long to wait before the same is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A transactional writer.
 pub struct Outbox {
@@ -98,10 +100,11 @@ impl Outbox {
     fn done(&self, action: &'static str, work: impl Fn(Duration) -> KafkaResult<()>) -> Result<(), KafkaError> {
         let begun = (self.env.now)();
         loop {
-            let left = self.left(begun);
-            match work(left) {
+            match work(self.left(begun)) {
                 Ok(()) => return Ok(()),
-                Err(ClientError::Transaction(error)) if error.is_retriable() && !left.is_zero() => {}
+                Err(ClientError::Transaction(error)) if error.is_retriable() && self.left(begun) > PAUSE => {
+                    std::thread::sleep(PAUSE);
+                }
                 Err(error) => return Err(self.failed(action, &error)),
             }
         }

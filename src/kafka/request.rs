@@ -4,10 +4,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rdkafka::error::KafkaError as ClientError;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::kafka::error::Trouble;
 use crate::kafka::{Committed, Partition, Topic};
 
 /// What Kafka said of a partition.
@@ -44,12 +44,12 @@ pub fn list_of_commits(commits: &[(&Partition, &Committed)]) -> TopicPartitionLi
 }
 
 /// What was answered of each partition, or the first error.
-pub fn answers(list: &TopicPartitionList) -> Result<Vec<Answer>, (Partition, ClientError)> {
+pub fn answers(list: &TopicPartitionList) -> Result<Vec<Answer>, Trouble> {
     let answer = |element: &TopicPartitionListElem<'_>| {
         let partition = partition(element)?;
         Some(match element.error() {
             Ok(()) => Ok(Answer { partition, offset: element.offset(), metadata: metadata(element) }),
-            Err(error) => Err((partition, error)),
+            Err(error) => Err(Trouble { partition: Some(partition), error }),
         })
     };
     list.elements().iter().filter_map(answer).collect()

@@ -1,16 +1,53 @@
 //! The bed's Kafka: topics, records and groups as a test wants them.
+//!
+//! A Kafka that has just begun has no coordinators and few leaders yet; what it answers then is waited out.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 pub const KAFKA: &str = "HEADWATER_LIVE_KAFKA";
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Does `work`, and again while what it is told passes. Panics where it is told something else, or the time is up.
+fn patiently<T>(what: &str, mut work: impl FnMut() -> KafkaResult<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let error = match work() {
+            Ok(done) => return done,
+            Err(error) => error,
+        };
+        let passes = error.rdkafka_error_code().is_some_and(is_passing);
+        assert!(passes && Instant::now() < deadline, "{what}: {error}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn is_passing(code: Code) -> bool {
+    use Code::*;
+    matches!(
+        code,
+        NotCoordinator
+            | CoordinatorNotAvailable
+            | CoordinatorLoadInProgress
+            | WaitingForCoordinator
+            | ConcurrentTransactions
+            | LeaderNotAvailable
+            | NotLeaderForPartition
+            | UnknownTopicOrPartition
+            | OffsetNotAvailable
+            | NotController
+            | RequestTimedOut
+            | OperationTimedOut
+            | BrokerTransportFailure
+    )
+}
 
 /// A running Kafka, and a name that no other test has.
 pub struct Broker {
@@ -60,12 +97,19 @@ impl Broker {
         };
         let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-        let made = Self::wait(self.admin().create_topics(&topics, &options)).expect("Kafka answers");
-        made.into_iter().for_each(|made| _ = made.unwrap_or_else(|(name, error)| panic!("{name}: {error}")));
-        // Made is not yet known to all of the broker.
         let admin = self.admin();
+        patiently("topics", || {
+            let made = Self::wait(admin.create_topics(&topics, &options))?;
+            let failed = |made: TopicResult| match made {
+                // By an attempt whose answer was lost.
+                Ok(_) | Err((_, Code::TopicAlreadyExists)) => None,
+                Err((_, code)) => Some(KafkaError::AdminOp(code)),
+            };
+            made.into_iter().find_map(failed).map_or(Ok(()), Err)
+        });
+        // Made is not yet known to all of the broker.
         for _ in 0..100 {
-            let metadata = admin.inner().fetch_metadata(None, PATIENCE).expect("Kafka answers");
+            let metadata = patiently("topics", || admin.inner().fetch_metadata(None, PATIENCE));
             let led = |name: &String| {
                 let topic = metadata.topics().iter().find(|topic| topic.name() == name);
                 topic.is_some_and(|topic| topic.partitions().iter().all(|partition| partition.leader() >= 0))
@@ -104,12 +148,14 @@ impl Broker {
         let mut config = self.config();
         config.set("transactional.id", self.named("transactions"));
         let producer: BaseProducer = config.create().expect("a producer");
-        producer.init_transactions(PATIENCE).expect("transactions");
+        patiently("transactions", || producer.init_transactions(PATIENCE));
         producer.begin_transaction().expect("a transaction");
         self.send(&producer, topic, partition, records);
         producer.flush(PATIENCE).expect("Kafka takes the records");
-        let ended = if commit { producer.commit_transaction(PATIENCE) } else { producer.abort_transaction(PATIENCE) };
-        ended.expect("a transaction ends");
+        patiently("a transaction's end", || match commit {
+            true => producer.commit_transaction(PATIENCE),
+            false => producer.abort_transaction(PATIENCE),
+        });
     }
 
     fn send(&self, producer: &BaseProducer, topic: &str, partition: i32, records: &[(&str, i64)]) {
@@ -126,8 +172,11 @@ impl Broker {
         let offset = if offset < 0 { Offset::End } else { Offset::Offset(offset) };
         list.add_partition_offset(topic, partition, offset).expect("an offset");
         let options = AdminOptions::new();
-        let deleted = Self::wait(self.admin().delete_records(&list, &options)).expect("Kafka answers");
-        deleted.elements().iter().for_each(|element| element.error().expect("records can be deleted"));
+        let admin = self.admin();
+        patiently("records to delete", || {
+            let deleted = Self::wait(admin.delete_records(&list, &options))?;
+            deleted.elements().iter().try_for_each(|element| element.error())
+        });
     }
 
     pub fn consumer(&self, group: &str) -> BaseConsumer {
@@ -144,15 +193,20 @@ impl Broker {
         }
         let consumer = self.consumer(group);
         // To ask is to wait for the group's coordinator, which a Kafka that has just begun has yet to choose.
-        consumer.committed_offsets(list.clone(), PATIENCE).expect("Kafka answers");
-        consumer.commit(&list, CommitMode::Sync).expect("a commit");
+        patiently("the group's coordinator", || consumer.committed_offsets(list.clone(), PATIENCE));
+        patiently("a commit", || consumer.commit(&list, CommitMode::Sync));
     }
 
     /// What a group has committed for partitions 0, 1, … of a topic.
     pub fn committed(&self, group: &str, topic: &str, partitions: i32) -> Vec<Option<i64>> {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(topic, 0, partitions - 1);
-        let committed = self.consumer(group).committed_offsets(list, PATIENCE).expect("Kafka answers");
+        let consumer = self.consumer(group);
+        let committed = patiently("committed offsets", || {
+            let committed = consumer.committed_offsets(list.clone(), PATIENCE)?;
+            committed.elements().iter().try_for_each(|element| element.error())?;
+            Ok(committed)
+        });
         let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
         committed.elements().iter().map(|element| offset(element.offset())).collect()
     }

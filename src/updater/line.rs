@@ -16,16 +16,20 @@ use crate::env::Env;
 use crate::event::Incoming;
 use crate::kafka::feed::Feed;
 use crate::kafka::{Committed, Partition, Topic};
-use crate::savepoint::checkpoint::{CheckpointId, Checkpoints, Stream, Taken};
+use crate::savepoint::checkpoint::id::CheckpointId;
+use crate::savepoint::checkpoint::{Checkpoints, Taken};
 use crate::savepoint::native::manifest::{Provenance, StartOffset};
+use crate::savepoint::stream::Stream;
 use crate::savepoint::{OnExisting, SavepointError, native};
 use crate::storage::Location;
 use crate::updater::counters::{self, Counters};
 use crate::updater::intake::{self, Intake, Step};
 use crate::updater::messages::{Messages, Outlet};
+use crate::updater::notice::Notice;
 use crate::updater::outputs::{OutputError, Outputs};
 use crate::updater::revisions::Revisions;
-use crate::updater::source::{Polled, Position, Source, SourceError};
+use crate::updater::service::in_full;
+use crate::updater::source::{PartitionName, Polled, Position, Source, SourceError};
 use crate::updater::works::{Finished, Works};
 use crate::wikibase::timestamp::Timestamp;
 
@@ -46,6 +50,8 @@ pub struct Line {
     pub(in crate::updater) keeper: Option<Keeper>,
     pub(in crate::updater) counters: Counters,
     pub(in crate::updater) made: Provenance,
+    /// What is worth to be told, for whoever watches.
+    pub(in crate::updater) notices: Vec<Notice>,
     steps: Vec<Step>,
     ended: bool,
 }
@@ -110,6 +116,17 @@ pub enum LineError {
     Checkpoint(#[from] SavepointError),
 }
 
+impl Ended {
+    /// The reason in words.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Source => "all events were read",
+            Self::Reached => "it is where it was to come",
+            Self::Stopped => "it was told to",
+        }
+    }
+}
+
 impl Keeper {
     /// The first checkpoint is due at once.
     pub fn new(checkpoints: Checkpoints, interval: i64, commits: Commits) -> Self {
@@ -135,15 +152,15 @@ impl Line {
         for partition in intake.partitions() {
             counters.add_partition(&partition.name.topic, partition.name.number, Some(partition.next));
         }
-        let (steps, ended, env) = (Vec::new(), false, env.clone());
-        Self { env, source, intake, works, revisions, messages, outputs, keeper, counters, made, steps, ended }
+        let (notices, steps, ended, env) = (Vec::new(), Vec::new(), false, env.clone());
+        Self { env, source, intake, works, revisions, messages, outputs, keeper, counters, made, notices, steps, ended }
     }
 
-    /// Works until it is told to stop, or is where it was to come; `watch` is called between turns, and may ask for savepoints.
+    /// Works until it is told to stop, or is where it was to come; `look` is called between turns.
     pub fn run(
         &mut self,
         until: Until,
-        mut watch: impl FnMut(&mut Self) -> Result<(), LineError>,
+        mut look: impl FnMut(&mut Self) -> Result<(), LineError>,
     ) -> Result<Ended, LineError> {
         let ended = loop {
             if self.env.stop.load(Ordering::Relaxed) {
@@ -159,7 +176,7 @@ impl Line {
             if self.is_checkpoint_due() {
                 self.checkpoint_if_possible()?;
             }
-            watch(self)?;
+            look(self)?;
         };
         self.finish(ended)?;
         Ok(ended)
@@ -169,7 +186,7 @@ impl Line {
     pub fn turn(&mut self) -> Result<(), LineError> {
         let finished = self.send(Duration::ZERO)?;
         let read = if self.works.has_room() && !self.ended { self.read(finished > 0)? } else { 0 };
-        let now = self.now();
+        let now = self.now().millis();
         self.intake.advance(now, &mut self.counters, &mut self.steps);
         self.follow(now)?;
         self.works.begin(&mut self.revisions);
@@ -194,27 +211,38 @@ impl Line {
     }
 
     fn count(&mut self, finished: &Finished) {
-        match &finished.outcome {
+        let Finished { mutation, turn, outcome } = finished;
+        match outcome {
             Ok(0) => self.counters.unchanged(),
             Ok(_) => {}
-            Err(failure) => self.counters.fetch_failed(failure.kind),
+            Err(failure) => {
+                self.counters.fetch_failed(failure.kind);
+                self.notices.push(Notice::FetchFailed {
+                    entity: mutation.entity,
+                    revision: mutation.revision,
+                    kind: failure.kind,
+                    message: failure.message.clone(),
+                });
+            }
         }
-        let now = self.now();
-        self.counters.answered(finished.mutation.event_time, finished.turn, now);
+        let now = self.now().millis();
+        self.counters.answered(mutation.event_time, *turn, now);
     }
 
     /// Reads what has come. How many records there were.
     fn read(&mut self, is_busy: bool) -> Result<usize, LineError> {
         let wait = if is_busy || !self.works.is_empty() { Duration::ZERO } else { IDLE };
-        let now = (self.env.now)().millis();
-        let Self { source, intake, counters, steps, outputs, .. } = self;
+        let now = self.now().millis();
+        let Self { source, intake, counters, steps, outputs, notices, .. } = self;
         let mut failed = Ok(());
         let polled = source.poll(wait, &mut |arrived| {
             if let intake::Taken::Dead(cause) = intake.take(arrived, now, counters, steps)
                 && failed.is_ok()
             {
-                let name = intake.partitions()[arrived.place].name.clone();
-                failed = outputs.dead(&name, arrived.next, arrived.value, &cause);
+                let PartitionName { topic, number: partition } = intake.partitions()[arrived.place].name.clone();
+                let (offset, reason) = (arrived.next.saturating_sub(1), cause.to_string());
+                failed = outputs.dead(&topic, partition, offset, arrived.value, &reason);
+                notices.push(Notice::DeadLetter { topic, partition, offset, reason });
             }
         });
         let Polled { records, ended } = polled?;
@@ -246,7 +274,7 @@ impl Line {
         let is_at = |time: i64| watermark.is_some_and(|watermark| watermark >= time);
         until.at_end && self.intake.is_at_end()
             || until.time.is_some_and(is_at)
-            || until.lag.is_some_and(|lag| is_at(self.now() - lag))
+            || until.lag.is_some_and(|lag| is_at(self.now().millis() - lag))
     }
 
     /// Finishes what was begun, as far as the reason to end asks for it, and takes the last checkpoint.
@@ -272,13 +300,16 @@ impl Line {
     }
 
     fn is_checkpoint_due(&self) -> bool {
-        self.keeper.as_ref().is_some_and(|keeper| self.now().saturating_sub(keeper.last) >= keeper.interval)
+        self.keeper.as_ref().is_some_and(|keeper| self.now().millis().saturating_sub(keeper.last) >= keeper.interval)
     }
 
     /// Takes a checkpoint. Storage that fails is no reason to end: what was not kept is kept the next time.
     fn checkpoint_if_possible(&mut self) -> Result<(), LineError> {
         match self.checkpoint() {
-            Err(LineError::Checkpoint(_)) => Ok(()),
+            Err(LineError::Checkpoint(error)) => {
+                self.notices.push(Notice::CheckpointFailed { reason: in_full(&error) });
+                Ok(())
+            }
             done => done,
         }
     }
@@ -292,7 +323,7 @@ impl Line {
     }
 
     fn checkpoint_with(&mut self, keeper: &mut Keeper) -> Result<(), LineError> {
-        let begun = (self.env.now)();
+        let begun = self.now();
         keeper.last = begun.millis();
         let stream = self.stream()?;
         let made = self.provenance(begun);
@@ -304,7 +335,9 @@ impl Line {
         // It is true; what of the older ones cannot be deleted now is deleted later.
         drop(keeper.checkpoints.settled(&taken.id));
         keeper.at = self.intake.positions().collect();
-        self.counters.checkpoint(counted(&taken, changed.len(), begun, (self.env.now)()));
+        let checkpoint = counted(&taken, changed.len(), begun, self.now());
+        self.notices.push(Notice::CheckpointTaken(checkpoint.clone()));
+        self.counters.checkpoint(checkpoint);
         Ok(())
     }
 
@@ -344,7 +377,7 @@ impl Line {
         dir: &Location,
         on_existing: OnExisting,
     ) -> Result<(), LineError> {
-        let (stream, made) = (self.stream()?, self.provenance((self.env.now)()));
+        let (stream, made) = (self.stream()?, self.provenance(self.now()));
         native::write_with_stream(dir, self.intake.state(), &made, &stream, on_existing, &|| false)?;
         Ok(())
     }
@@ -352,6 +385,8 @@ impl Line {
     fn stream(&mut self) -> Result<Stream, LineError> {
         let outputs = self.outputs.flush()?;
         Ok(Stream {
+            offsets: self.intake.positions().map(|position| StartOffset::from(&position)).collect(),
+            watermark: self.intake.watermark().and_then(Timestamp::from_millis),
             buffered: self.intake.buffered().map(Incoming::event).cloned().collect(),
             pending: self.works.pending().cloned().collect(),
             outputs,
@@ -359,16 +394,19 @@ impl Line {
     }
 
     fn provenance(&self, now: Timestamp) -> Provenance {
-        Provenance {
-            created_at: now,
-            offsets: Some(self.intake.positions().map(|position| StartOffset::from(&position)).collect()),
-            watermark: self.intake.watermark().and_then(Timestamp::from_millis),
-            ..self.made.clone()
+        Provenance { created_at: now, ..self.made.clone() }
+    }
+
+    /// Notes where partitions are, for whoever watches.
+    pub(in crate::updater) fn look(&mut self) {
+        for place in 0..self.counters.partitions.len() {
+            self.counters.partitions[place].watermark = self.intake.watermark_of(place);
         }
     }
 
-    fn now(&self) -> i64 {
-        (self.env.now)().millis()
+    /// The present.
+    pub(in crate::updater) fn now(&self) -> Timestamp {
+        (self.env.now)()
     }
 }
 

@@ -21,5 +21,6 @@ pub mod revisions;
 pub mod service;
 pub mod source;
 pub mod status;
+pub mod watch;
 pub mod watermark;
 pub mod works;

@@ -12,17 +12,15 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::env::Env;
-use crate::event::EventError;
 use crate::kafka::feed::Feed;
 use crate::kafka::outbox::Outbox;
 use crate::kafka::{Committed, KafkaError, Partition};
-use crate::savepoint::checkpoint::OutputEnd;
+use crate::savepoint::stream::OutputEnd;
 use crate::side_output::SideOutput;
 use crate::side_output::wire::{self, Sender};
 use crate::storage::appended::Appended;
 use crate::storage::{self, Location, StorageError};
 use crate::updater::messages::{Outlet, Stamp};
-use crate::updater::source::PartitionName;
 use crate::wikibase::entity::EntityId;
 
 /// Where something goes.
@@ -109,8 +107,8 @@ struct DeadLetter<'d> {
     dt: String,
     topic: &'d str,
     partition: u32,
-    next_offset: u64,
-    cause: String,
+    offset: u64,
+    cause: &'d str,
     record: &'d str,
 }
 
@@ -177,23 +175,24 @@ impl Outputs {
         &self.sent
     }
 
-    /// A record that is no event.
+    /// A record that is no event, with where it stands and why it is none.
     pub fn dead(
         &mut self,
-        partition: &PartitionName,
-        next: u64,
+        topic: &str,
+        partition: u32,
+        offset: u64,
         record: &[u8],
-        cause: &EventError,
+        cause: &str,
     ) -> Result<(), OutputError> {
         if matches!(self.routes.dead_letters, Route::Nowhere) {
             return Ok(());
         }
         let letter = DeadLetter {
             dt: (self.env.now)().to_string(),
-            topic: &partition.topic,
-            partition: partition.number,
-            next_offset: next,
-            cause: cause.to_string(),
+            topic,
+            partition,
+            offset,
+            cause,
             record: &String::from_utf8_lossy(record),
         };
         let json = serde_json::to_vec(&letter).expect("texts and numbers have a JSON form");

@@ -22,8 +22,10 @@ use crate::kafka::feed::Feed;
 use crate::kafka::outbox::Outbox;
 use crate::kafka::{Committed, Extent, KafkaError, Partition, Settings, Topic, Topics};
 use crate::mutation::wire::Version;
-use crate::savepoint::checkpoint::{CheckpointId, Checkpoints, Stream};
+use crate::savepoint::checkpoint::id::CheckpointId;
+use crate::savepoint::checkpoint::{self, Checkpoints};
 use crate::savepoint::native::manifest::{CREATED_BY, Provenance};
+use crate::savepoint::stream::Stream;
 use crate::savepoint::{self, About, Contents, OnExisting, SavepointError};
 use crate::state::StateTable;
 use crate::storage::{Location, StorageError};
@@ -271,6 +273,8 @@ struct Restored {
     stream: Stream,
     /// Whether positions are those of a checkpoint that is true.
     is_checkpoint: bool,
+    /// What it was read from, for people.
+    from: String,
 }
 
 /// What Kafka says before anything is read.
@@ -280,26 +284,48 @@ struct Known {
     committed: BTreeMap<Partition, Committed>,
 }
 
-/// Runs until it ends by itself, is told to stop, or cannot go on. `watch` is called between turns of every line;
-/// `broke` when one broke off and is to be opened again.
+/// Who is told what becomes of lines.
+pub trait Watch {
+    /// A line was opened, to go on from there.
+    fn opened(&mut self, line: &mut Line, from: &str);
+
+    /// A line is between two turns. An error breaks it off.
+    fn look(&mut self, line: &mut Line) -> Result<(), LineError>;
+
+    /// A line has ended, and all is done.
+    fn ended(&mut self, line: &mut Line, ended: Ended);
+
+    /// A line broke off, and is opened again after a pause.
+    fn broke(&mut self, error: &ServiceError, pause: Duration);
+}
+
+/// The message of an error and those of its causes.
+pub fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Runs until it ends by itself, is told to stop, or cannot go on.
 pub fn run(
     config: &Config,
     stdout: impl Fn() -> Box<dyn Write>,
     env: &Env,
-    mut watch: impl FnMut(&mut Line) -> Result<(), LineError>,
-    mut broke: impl FnMut(&ServiceError, u64),
+    watch: &mut dyn Watch,
 ) -> Result<Summary, ServiceError> {
     let (mut restarts, mut pause, mut waited) = (0, PAUSE, Duration::ZERO);
     loop {
         let mut progress = 0;
-        let attempt = open(config, stdout(), env).and_then(|mut line| {
+        let attempt = open(config, stdout(), env).and_then(|(mut line, from)| {
             line.counters.totals.restarts = restarts;
-            let ended = line.run(config.until, &mut watch);
+            watch.opened(&mut line, &from);
+            let ended = line.run(config.until, |line| watch.look(line));
             progress = line.counters.totals.checkpoints.taken;
-            if let (Ok(_), Some((dir, on_existing))) = (&ended, &config.savepoint) {
+            let ended = ended?;
+            if let Some((dir, on_existing)) = &config.savepoint {
                 line.write_savepoint(dir, *on_existing)?;
             }
-            Ok(ended?)
+            watch.ended(&mut line, ended);
+            Ok(ended)
         });
         let error = match attempt {
             Ok(ended) => return Ok(Summary { ended, restarts }),
@@ -312,7 +338,7 @@ pub fn run(
             return Err(error);
         }
         restarts += 1;
-        broke(&error, restarts);
+        watch.broke(&error, pause);
         rest(pause, env);
         waited += pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -328,8 +354,8 @@ fn rest(time: Duration, env: &Env) {
     }
 }
 
-/// Opens a line where it must go on.
-pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<Line, ServiceError> {
+/// Opens a line where it must go on; also tells where that is.
+pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line, String), ServiceError> {
     // First of all: from here on nobody else can commit.
     let outbox = match &config.kafka {
         Some(kafka) if config.routes.need_kafka() => Some(Outbox::open(kafka, &config.transactional, env)?),
@@ -346,16 +372,18 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<Line, 
         let interval = i64::try_from(at.interval.as_millis()).unwrap_or(i64::MAX);
         Ok::<_, ServiceError>(Keeper::new(checkpoints, interval, commits(config, outputs.has_outbox())?))
     });
-    let Restored { state, made, stream, .. } = restored;
-    let Stream { buffered, pending, .. } = stream;
-    let intake = intake(config, state, &made, buffered, starts)?;
+    let Restored { state, made, stream, from, .. } = restored;
+    let Stream { watermark, buffered, pending, .. } = stream;
+    let beginning = beginning(state, watermark, buffered)?;
+    let intake = intake(config, &made, beginning, starts);
     let mut works = Works::new(config.limits);
     let now = (env.now)().millis();
     pending.into_iter().for_each(|mutation| works.push(mutation, now));
     let revisions = Revisions::new(wiki(config, env)?, config.cache_bytes);
     let assigner = Assigner::new(&config.definitions, &config.scheme);
     let messages = Messages::new(assigner, config.version, &config.routes.domain, config.coverage, config.chunk);
-    Ok(Line::new(env, source, intake, works, revisions, messages, outputs, keeper.transpose()?, made))
+    let keeper = keeper.transpose()?;
+    Ok((Line::new(env, source, intake, works, revisions, messages, outputs, keeper, made), from))
 }
 
 /// Asks Kafka, if it has a part in this.
@@ -396,17 +424,19 @@ fn restore(
     in_kafka: bool,
 ) -> Result<Restored, ServiceError> {
     let found = match (checkpoints, true_one) {
-        (None, Some(id)) => return Err(ServiceError::NoDirectory(id.clone())),
-        (Some(checkpoints), Some(id)) => Some(checkpoints.read(id)?),
+        (None, Some(id)) => return Err(ServiceError::NoDirectory(*id)),
+        (Some(checkpoints), Some(id)) => Some((*id, checkpoints.read(id)?)),
         // Where nothing is committed elsewhere, what is complete is true.
         (Some(checkpoints), None) if !in_kafka => {
-            let newest = checkpoints.newest().cloned();
-            newest.map(|id| checkpoints.read(&id)).transpose()?
+            let newest = checkpoints.newest().copied();
+            newest.map(|id| Ok::<_, SavepointError>((id, checkpoints.read(&id)?))).transpose()?
         }
         (_, None) => None,
     };
     let restored = match found {
-        Some(found) => Restored { state: found.state, made: found.made, stream: found.stream, is_checkpoint: true },
+        Some((id, checkpoint::Restored { state, made, stream })) => {
+            Restored { state, made, stream, is_checkpoint: true, from: format!("checkpoint {id}") }
+        }
         None => initial(config)?,
     };
     if restored.made.concept != config.scheme.concept() {
@@ -424,23 +454,25 @@ fn initial(config: &Config) -> Result<Restored, ServiceError> {
         concept: config.scheme.concept().to_owned(),
         entity_data: config.scheme.entity_data().to_owned(),
         dump_starts: None,
-        offsets: None,
-        watermark: None,
     };
     let dir = match &config.initial {
         Initial::Savepoint(dir) => dir,
         Initial::Checkpoint => return Err(ServiceError::NoState),
         Initial::Nothing => {
             let (state, stream) = (StateTable::default(), Stream::default());
-            return Ok(Restored { state, made: nothing, stream, is_checkpoint: false });
+            return Ok(Restored { state, made: nothing, stream, is_checkpoint: false, from: "nothing".to_owned() });
         }
     };
-    let Contents { state, about, .. } = savepoint::read(dir)?.whole(dir)?;
+    let Contents { state, stream, about } = savepoint::read(dir)?.whole(dir)?;
     let (made, stream) = match about {
-        About::Native(manifest) => (manifest.made, Stream::default()),
-        About::Flink(..) => (nothing, Stream::default()),
+        About::Native(manifest) => (manifest.made, stream),
+        // What waits in Flink's is in the state of its operator; positions are not.
+        About::Flink(_, entries) => {
+            let buffered = entries.events.into_iter().flat_map(|(_, events)| events).collect();
+            (nothing, Stream { buffered, ..stream })
+        }
     };
-    Ok(Restored { state, made, stream, is_checkpoint: false })
+    Ok(Restored { state, made, stream, is_checkpoint: false, from: dir.to_string() })
 }
 
 /// Opens the source, and tells where each partition begins and ends.
@@ -449,7 +481,7 @@ fn begin(
     known: Option<&Known>,
     restored: &Restored,
 ) -> Result<(Box<dyn Source>, Vec<(Position, Option<u64>)>), ServiceError> {
-    let stored: Vec<Position> = restored.made.offsets.iter().flatten().cloned().map(Position::from).collect();
+    let stored: Vec<Position> = restored.stream.offsets.iter().cloned().map(Position::from).collect();
     match (&config.source, known, &config.kafka) {
         (Events::Kafka(_), Some(known), Some(kafka)) => {
             let starts = starts(known, &stored, restored.is_checkpoint)?;
@@ -532,13 +564,17 @@ fn commits(config: &Config, has_outbox: bool) -> Result<Commits, ServiceError> {
     }
 }
 
-fn intake(
-    config: &Config,
+fn beginning(
     state: StateTable,
-    made: &Provenance,
+    watermark: Option<Timestamp>,
     buffered: Vec<InputEvent>,
-    starts: Vec<(Position, Option<u64>)>,
-) -> Result<Intake, ServiceError> {
+) -> Result<Beginning, ServiceError> {
+    let buffered = buffered.into_iter().map(Incoming::new).collect::<Result<_, _>>();
+    let buffered = buffered.map_err(ServiceError::Buffered)?;
+    Ok(Beginning { state, watermark: watermark.map(Timestamp::millis), buffered })
+}
+
+fn intake(config: &Config, made: &Provenance, beginning: Beginning, starts: Vec<(Position, Option<u64>)>) -> Intake {
     let rules = Rules {
         filter: config.filter.clone(),
         window: config.window,
@@ -546,12 +582,9 @@ fn intake(
         settled: made.dump_starts.map(|starts| starts.newest.millis() + DOCUMENT),
         is_sequential: matches!(config.source, Events::Files(_)),
     };
-    let buffered = buffered.into_iter().map(Incoming::new).collect::<Result<_, _>>();
-    let buffered = buffered.map_err(ServiceError::Buffered)?;
-    let watermark = made.watermark.map(Timestamp::millis);
-    let mut intake = Intake::new(rules, Beginning { state, watermark, buffered });
+    let mut intake = Intake::new(rules, beginning);
     starts.into_iter().for_each(|(position, until)| intake.add(position, until));
-    Ok(intake)
+    intake
 }
 
 fn wiki(config: &Config, env: &Env) -> Result<Box<dyn Wiki>, ServiceError> {

@@ -101,6 +101,11 @@ impl Works {
         self.begun.len() + self.waiting.len() - self.empty
     }
 
+    /// How many are waited for, for their triples.
+    pub fn begun(&self) -> usize {
+        self.begun.len()
+    }
+
     /// Whether all are finished.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -7,14 +7,15 @@ use crate::cli::input::WikiArgs;
 use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::events::EventArgs;
 use crate::cli::stream::outputs::OutputArgs;
+use crate::entity_data;
 use crate::entity_data::attempts::Retries;
-use crate::entity_data::{self, Route};
 use crate::offsets::span::Span;
 use crate::storage::Location;
 use crate::updater::line::Until;
 use crate::updater::service::{CheckpointConfig, Config, Entities, Events, Initial};
 use crate::updater::watermark::Patience;
 use crate::updater::works::Limits;
+use crate::web::Route;
 use crate::wikibase::uris::UrisScheme;
 
 /// The stream of the full graph, as upstream names it.

@@ -14,8 +14,10 @@ use crate::cli::stream::args::Common;
 use crate::env::Env;
 use crate::offsets::span::Span;
 use crate::storage::Location;
-use crate::updater::line::{Ended, Until};
+use crate::updater::line::Until;
+use crate::updater::notice::Notice;
 use crate::updater::service::{self, Config, Summary};
+use crate::updater::watch::Watcher;
 use crate::updater::works::Limits;
 use crate::wikibase::timestamp::Timestamp;
 
@@ -98,18 +100,14 @@ pub fn backfill(args: &BackfillArgs, env: &Env, output: &Output) -> Result<(), C
 
 fn run(config: &Config, env: &Env, output: &Output) -> Result<(), CliError> {
     let stdout = || Box::new(std::io::BufWriter::new(std::io::stdout())) as Box<dyn Write>;
-    let Summary { ended, restarts } = service::run(
-        config,
-        stdout,
-        env,
-        |_| Ok(()),
-        |error, restarts| output.note(format_args!("{error}: opening it again ({restarts})\n")),
-    )?;
-    let why = match ended {
-        Ended::Source => "all events were read",
-        Ended::Reached => "it is where it was to come",
-        Ended::Stopped => "it was asked to stop",
-    };
-    output.note(format_args!("ended       {why}; {}\n", counted(restarts, "restarts")));
+    let quiet = output.quiet;
+    let tell = Box::new(move |notice: Notice| {
+        if !quiet {
+            eprintln!("{notice}");
+        }
+    });
+    let mut watcher = Watcher::new(env.now, None, tell);
+    let Summary { ended, restarts } = service::run(config, stdout, env, &mut watcher)?;
+    output.note(format_args!("ended       {}; {}\n", ended.reason(), counted(restarts, "restarts")));
     Ok(())
 }

@@ -23,6 +23,7 @@ pub mod compression;
 pub mod control;
 pub mod dump;
 pub mod entity_data;
+pub mod event_streams;
 pub mod kafka;
 pub mod revision_map;
 pub mod savepoint;

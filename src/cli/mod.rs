@@ -11,6 +11,8 @@ mod error;
 mod generate;
 mod import;
 mod input;
+mod job;
+pub mod log;
 mod man;
 mod munge;
 mod offsets;
@@ -65,6 +67,7 @@ enum Command {
     DumpStart(dump_start::Args),
     Savepoint(savepoint::Args),
     Offsets(offsets::Args),
+    Job(job::Args),
     Sql(sql::Args),
     GenerateDump(generate::Args),
     Completions(completions::Args),
@@ -99,6 +102,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::DumpStart(args) => dump_start::run(&args, env, output),
         Command::Savepoint(args) => savepoint::run(&args, env, output),
         Command::Offsets(args) => offsets::run(&args, env, output),
+        Command::Job(args) => job::run(&args, env, output),
         Command::Sql(args) => sql::run(&args, env, output),
         Command::GenerateDump(args) => generate::run(&args, env),
         Command::Completions(args) => completions::run(&args),

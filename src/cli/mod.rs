@@ -11,6 +11,8 @@ mod error;
 mod generate;
 mod import;
 mod input;
+mod job;
+pub mod log;
 mod man;
 mod munge;
 mod offsets;
@@ -68,6 +70,7 @@ enum Command {
     Offsets(offsets::Args),
     Stream(stream::StreamArgs),
     Backfill(stream::BackfillArgs),
+    Job(job::Args),
     Sql(sql::Args),
     GenerateDump(generate::Args),
     Completions(completions::Args),
@@ -104,6 +107,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::Offsets(args) => offsets::run(&args, env, output),
         Command::Stream(args) => stream::stream(&args, env, output),
         Command::Backfill(args) => stream::backfill(&args, env, output),
+        Command::Job(args) => job::run(&args, env, output),
         Command::Sql(args) => sql::run(&args, env, output),
         Command::GenerateDump(args) => generate::run(&args, env),
         Command::Completions(args) => completions::run(&args),

@@ -439,13 +439,13 @@ pub fn is_expected(inconsistency: Inconsistency, event_time: i64, settled: Optio
     may_be && settled.is_some_and(|settled| event_time <= settled)
 }
 
-/// A time as people and other programs read it.
-pub(in crate::updater) fn time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+/// A time as people and other programs read it; for serde's `serialize_with`.
+pub fn time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
 }
 
 /// As [`time`], or null.
-pub(in crate::updater) fn maybe_time<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn maybe_time<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => time(at, serializer),
         None => serializer.serialize_none(),

@@ -5,7 +5,7 @@
 //! Invariant: one [`Mailbox`], one [`Orders`]. An order is answered once.
 //! Not here: how one asks (see `control`), and what carrying out an order is.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -105,18 +105,12 @@ impl Mailbox {
 impl Orders {
     /// The next order, if there is one.
     pub fn next(&self) -> Option<Order> {
-        match self.0.try_recv() {
-            Ok(order) => Some(order),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.0.try_recv().ok()
     }
 
     /// The next order; waits that long for one.
     pub fn wait(&self, time: Duration) -> Option<Order> {
-        match self.0.recv_timeout(time) {
-            Ok(order) => Some(order),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.0.recv_timeout(time).ok()
     }
 }
 

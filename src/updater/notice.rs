@@ -81,7 +81,7 @@ pub enum Notice {
         #[serde(serialize_with = "failure")]
         kind: FailureKind,
         /// What happened.
-        message: String,
+        reason: String,
     },
     /// A record is no event.
     DeadLetter {
@@ -199,8 +199,8 @@ impl fmt::Display for Notice {
             Self::SavepointFailed { reason } => write!(f, "a savepoint failed: {reason}"),
             Self::Disconnected { source, reason } => write!(f, "lost {source}: {reason}"),
             Self::Reconnected { source, millis } => write!(f, "{source} is there again, after {millis} ms"),
-            Self::FetchFailed { entity, revision, kind, message } => {
-                write!(f, "could not fetch {entity} at {revision}: {}: {message}", kind.name())
+            Self::FetchFailed { entity, revision, kind, reason } => {
+                write!(f, "could not fetch {entity} at {revision}: {}: {reason}", kind.name())
             }
             Self::DeadLetter { topic, partition, offset, reason } => {
                 write!(f, "no event at {topic} partition {partition} offset {offset}: {reason}")
@@ -278,7 +278,7 @@ mod tests {
             Notice::SavepointFailed { reason: text() },
             Notice::Disconnected { source: text(), reason: text() },
             Notice::Reconnected { source: text(), millis: 1 },
-            Notice::FetchFailed { entity, revision: 7, kind: FailureKind::NoContent, message: text() },
+            Notice::FetchFailed { entity, revision: 7, kind: FailureKind::NoContent, reason: text() },
             Notice::DeadLetter { topic: text(), partition: 1, offset: 2, reason: text() },
             Notice::Late { entity, millis: 1 },
             Notice::Restarting { reason: text(), pause: 1 },
@@ -294,6 +294,12 @@ mod tests {
         for (at, notice) in notices.iter().enumerate() {
             let json = serde_json::to_value(notice).unwrap();
             assert!(names.insert(json["notice"].to_string()), "{json}");
+            let is_ours = |key: &&str| json.get(*key).is_some();
+            assert_eq!(
+                ["time", "level", "message", "held_back"].iter().find(|key| is_ours(key)),
+                None,
+                "the log's own"
+            );
             assert_eq!(notice.kind(), at);
             let sentence = notice.to_string();
             assert!(!sentence.is_empty() && !sentence.contains('\n'), "{sentence}");

@@ -37,6 +37,9 @@ mod dump_start;
 /// `offsets`, as far as it goes without Kafka.
 mod offsets;
 
+/// `job`, against a made-up updater.
+mod job;
+
 /// `sql`.
 #[cfg(feature = "sql")]
 mod sql;

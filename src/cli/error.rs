@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::bootstrap::BootstrapError;
 use crate::bootstrap::guard::Refusal;
 use crate::compression::source::DecodeError;
+use crate::control::ControlError;
 use crate::import::ImportError;
 use crate::kafka::{KafkaError, PropertyError};
 use crate::offsets::OffsetsError;
@@ -288,6 +289,17 @@ impl From<ImportError> for CliError {
             ImportError::NoDate(_) => Self::of(Kind::Usage, &error).hint("give the day with --date YYYYMMDD"),
             ImportError::TooManyBad { .. } => Self::of(Kind::Data, &error)
                 .hint("is this the right wiki, and a whole dump? --max-bad-entities N allows more"),
+        }
+    }
+}
+
+impl From<ControlError> for CliError {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Address(_) => Self::of(Kind::Usage, &error),
+            ControlError::Listen { .. } => {
+                Self::of(Kind::Usage, &error).hint("choose another with --listen; port 0 takes any that is free")
+            }
         }
     }
 }

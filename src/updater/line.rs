@@ -211,6 +211,9 @@ impl Line {
     }
 
     fn count(&mut self, finished: &Finished) {
+        for (stream, sent) in self.counters.totals.streams.iter_mut().zip(self.outputs.sent()) {
+            (stream.messages, stream.bytes) = (sent.messages, sent.bytes);
+        }
         let Finished { mutation, turn, outcome } = finished;
         match outcome {
             Ok(0) => self.counters.unchanged(),
@@ -221,7 +224,7 @@ impl Line {
                     entity: mutation.entity,
                     revision: mutation.revision,
                     kind: failure.kind,
-                    message: failure.message.clone(),
+                    reason: failure.message.clone(),
                 });
             }
         }

@@ -8,9 +8,12 @@
 //! Not here: what a line does (see `updater::line`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::diff::Coverage;
 use crate::entity_data::{self, FetchSetUpError, Fetcher};
@@ -31,6 +34,7 @@ use crate::state::StateTable;
 use crate::storage::{Location, StorageError};
 use crate::subgraph::assign::Assigner;
 use crate::subgraph::definitions::Definitions;
+use crate::updater::counters::{InconsistencyCounts, Totals};
 use crate::updater::intake::{Beginning, Intake, Rules};
 use crate::updater::line::{Commits, Ended, Keeper, Line, LineError, Until, noted};
 use crate::updater::messages::Messages;
@@ -140,12 +144,46 @@ pub struct CheckpointConfig {
 }
 
 /// What a run came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// Why it ended.
-    pub ended: Ended,
+    pub reason: &'static str,
     /// How often it was opened again.
     pub restarts: u64,
+    /// What was done since it was opened last.
+    #[serde(flatten)]
+    pub totals: Totals,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Totals { events, mutations, inconsistencies, fetch_failures, unchanged, .. } = &self.totals;
+        let of = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| {
+            let some = counts.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}"));
+            let some: Vec<_> = some.collect();
+            if some.is_empty() { String::new() } else { format!(" ({})", some.join(", ")) }
+        };
+        writeln!(f, "ended       {}", self.reason)?;
+        let passed = of(&mut events.passed.iter());
+        writeln!(f, "events      {} read, {} of entities{passed}", events.read, events.passed.total())?;
+        writeln!(f, "mutations   {}{}", mutations.total(), of(&mut mutations.iter()))?;
+        for stream in &self.totals.streams {
+            writeln!(f, "sent        {} messages, {} bytes to {}", stream.messages, stream.bytes, stream.name)?;
+        }
+        let InconsistencyCounts { expected, real } = inconsistencies;
+        let rows = [
+            ("unchanged", *unchanged, String::new()),
+            ("late", events.late.total(), of(&mut events.late.iter())),
+            ("odd", real.total(), of(&mut real.iter())),
+            ("expected", expected.total(), of(&mut expected.iter())),
+            ("not fetched", fetch_failures.total(), of(&mut fetch_failures.iter())),
+            ("no events", events.dead_letters, String::new()),
+            ("restarts", self.restarts, String::new()),
+        ];
+        rows.iter()
+            .filter(|(_, count, _)| *count > 0)
+            .try_for_each(|(name, count, of)| writeln!(f, "{name:<12}{count}{of}"))
+    }
 }
 
 /// Why it does not run.
@@ -325,10 +363,10 @@ pub fn run(
                 line.write_savepoint(dir, *on_existing)?;
             }
             watch.ended(&mut line, ended);
-            Ok(ended)
+            Ok(Summary { reason: ended.reason(), restarts, totals: line.counters.totals.clone() })
         });
         let error = match attempt {
-            Ok(ended) => return Ok(Summary { ended, restarts }),
+            Ok(summary) => return Ok(summary),
             Err(error) => error,
         };
         if progress > 0 {

@@ -4,9 +4,11 @@
 //! reached for now holds up all behind it, and is tried again.
 //! In -> out: [`Mutation`]s -> revisions that are wanted -> messages and side outputs, through an [`Outlet`].
 //! Invariant: what was pushed and not finished is pending, and is what a checkpoint keeps ([`Works::pending`]).
-//! Rules: upstream's ordered asynchronous `GenerateEntityDiffPatchOperation`.
+//! Rules: upstream's ordered asynchronous `GenerateEntityDiffPatchOperation`. Where it sends a difference to a revision that never
+//! reached the graphs, as its triples could not be had, the entity is reconciled here: else what that revision brought or took would
+//! stay wrong until somebody reads the side output.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use crate::entity_data::Asked;
@@ -51,6 +53,8 @@ pub struct Works {
     last: HashMap<EntityId, u64>,
     empty: usize,
     coalesced: u64,
+    /// Entities whose last mutation could not be sent: the graphs are not at the revision that is known.
+    behind: HashSet<EntityId>,
 }
 
 struct Work {
@@ -70,8 +74,9 @@ enum Need {
 impl Works {
     /// None yet.
     pub fn new(limits: Limits) -> Self {
-        let (begun, waiting, last) = (VecDeque::new(), VecDeque::new(), HashMap::new());
-        Self { limits, begun, waiting, first: 0, last, empty: 0, coalesced: 0 }
+        let (begun, waiting) = (VecDeque::new(), VecDeque::new());
+        let (last, behind) = (HashMap::new(), HashSet::new());
+        Self { limits, begun, waiting, first: 0, last, empty: 0, coalesced: 0, behind }
     }
 
     /// Takes a mutation as the last, at a time in milliseconds since 1970.
@@ -109,6 +114,18 @@ impl Works {
     /// Whether all are finished.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Entities whose last mutation could not be sent, in their order.
+    pub fn behind(&self) -> Vec<EntityId> {
+        let mut behind: Vec<_> = self.behind.iter().copied().collect();
+        behind.sort_unstable();
+        behind
+    }
+
+    /// These entities' last mutations could not be sent.
+    pub fn set_behind(&mut self, entities: impl IntoIterator<Item = EntityId>) {
+        self.behind.extend(entities);
     }
 
     /// How many became part of a later one.
@@ -152,6 +169,10 @@ impl Works {
         if !work.wanted.is_ready_within(wait) {
             return Ok(None);
         }
+        let is_behind = self.behind.contains(&work.mutation.entity);
+        if is_behind && matches!(work.mutation.operation, Operation::Diff { .. }) {
+            work.mutation.operation = Operation::Reconcile;
+        }
         let outcome = match work.wanted.triples(&work.mutation) {
             Err(Missing::Unavailable(_)) => {
                 work.wanted = Need::of(&work.mutation, revisions);
@@ -159,6 +180,7 @@ impl Works {
             }
             Err(Missing::Failed(failure)) => {
                 outlet.side(&SideOutput::FetchFailed { mutation: work.mutation.clone(), failure: failure.clone() })?;
+                self.behind.insert(work.mutation.entity);
                 Err(failure)
             }
             Ok(triples) => {
@@ -166,6 +188,7 @@ impl Works {
                 if let (Some(after), Some(revision)) = (triples.after(), revision(&work.mutation)) {
                     revisions.remember(work.mutation.entity, revision, after);
                 }
+                self.behind.remove(&work.mutation.entity);
                 Ok(sent)
             }
         };
@@ -206,10 +229,11 @@ impl Need {
     }
 
     fn triples(&self, mutation: &Mutation) -> Result<Triples, Missing> {
+        let is_reconciled = mutation.operation == Operation::Reconcile;
         Ok(match self {
             Self::Nothing => Triples::None,
-            Self::One(wanted) if mutation.operation == Operation::Reconcile => Triples::Reconcile(wanted.get()?),
-            Self::One(wanted) => Triples::Import(wanted.get()?),
+            Self::One(to) | Self::Two(_, to) if is_reconciled => Triples::Reconcile(to.get()?),
+            Self::One(to) => Triples::Import(to.get()?),
             Self::Two(from, to) => Triples::Diff(from.get()?, to.get()?),
         })
     }

@@ -106,7 +106,11 @@ impl Bed {
         let intake = self.intake(state, &stream, &source);
         let mut works = Works::new(self.limits);
         stream.pending.iter().for_each(|mutation| works.push(mutation.clone(), NOW.get()));
-        let wiki = Remembered { history: Arc::clone(&self.history), is_timeless: self.is_timeless, documents: self.documents() };
+        let wiki = Remembered {
+            history: Arc::clone(&self.history),
+            is_timeless: self.is_timeless,
+            documents: self.documents(),
+        };
         let revisions = Revisions::new(Box::new(wiki), 1 << 20);
         let assigner = Assigner::new(&Definitions::whole(TOPIC), &self.scheme());
         let messages = Messages::new(assigner, Version::V2, "www.wikidata.org", Coverage::Complete, self.limit);
@@ -218,7 +222,9 @@ impl Told {
         }
         let known = |name: &PartitionName| {
             let mut offsets = stream.offsets.iter();
-            offsets.find(|known| known.topic == name.topic && known.partition == name.number).map_or(0, |known| known.offset)
+            offsets
+                .find(|known| known.topic == name.topic && known.partition == name.number)
+                .map_or(0, |known| known.offset)
         };
         let next = of.keys().map(known).collect();
         let (names, of) = of.into_iter().unzip();

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::cli::error::CliError;
 use crate::cli::input::WikiArgs;
+use crate::cli::log::LogFormat;
 use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::events::EventArgs;
 use crate::cli::stream::outputs::OutputArgs;
+use crate::control::Listen;
 use crate::entity_data;
 use crate::entity_data::attempts::Retries;
 use crate::offsets::span::Span;
@@ -48,6 +50,13 @@ pub struct Common {
     entities: EntityArgs,
     #[command(flatten)]
     outputs: OutputArgs,
+    /// Where to listen for `headwater job`, health and metrics (HOST:PORT, port 0 for any), or none. Without authentication: an
+    /// address that others reach must be asked for
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", env = "HEADWATER_LISTEN")]
+    listen: String,
+    /// The form of the lines on stderr
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "HEADWATER_LOG_FORMAT")]
+    log_format: LogFormat,
     /// Try again for that long after a failure of Kafka or the storage, without any progress
     #[arg(long, value_name = "TIME", default_value = "10m", env = "HEADWATER_GIVE_UP", value_parser = Span::parse)]
     give_up: Span,
@@ -151,6 +160,24 @@ impl Common {
             scheme,
         };
         self.with_kafka(config)
+    }
+
+    /// Where to listen, if anywhere.
+    pub fn listen(&self) -> Result<Option<Listen>, CliError> {
+        if self.listen == "none" {
+            return Ok(None);
+        }
+        Ok(Some(Listen::parse(&self.listen).map_err(|error| CliError::usage(error.to_string()))?))
+    }
+
+    /// The form of the log.
+    pub fn log_format(&self) -> LogFormat {
+        self.log_format
+    }
+
+    /// Where savepoints go for which no place is named.
+    pub fn savepoints(&self) -> Result<Option<Location>, CliError> {
+        Ok(self.state.state_dir.as_deref().map(Location::parse).transpose()?)
     }
 
     /// With what Kafka needs, if it has a part in it.

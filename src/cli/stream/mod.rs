@@ -4,19 +4,20 @@ mod args;
 mod events;
 mod outputs;
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
-use crate::bootstrap::report::counted;
 use crate::cli::Output;
 use crate::cli::error::CliError;
 use crate::cli::input::Existing;
+use crate::cli::log::Log;
 use crate::cli::stream::args::Common;
+use crate::control::Control;
 use crate::env::Env;
 use crate::offsets::span::Span;
 use crate::storage::Location;
 use crate::updater::line::Until;
 use crate::updater::notice::Notice;
-use crate::updater::service::{self, Config, Summary};
+use crate::updater::service::{self, Config};
 use crate::updater::watch::Watcher;
 use crate::updater::works::Limits;
 use crate::wikibase::timestamp::Timestamp;
@@ -78,7 +79,7 @@ pub struct BackfillArgs {
 
 /// Runs `stream`.
 pub fn stream(args: &StreamArgs, env: &Env, output: &Output) -> Result<(), CliError> {
-    run(&args.common.config(Until::default())?, env, output)
+    run(&args.common, &args.common.config(Until::default())?, env, output)
 }
 
 /// Runs `backfill`.
@@ -95,19 +96,23 @@ pub fn backfill(args: &BackfillArgs, env: &Env, output: &Output) -> Result<(), C
     }
     let savepoint = args.savepoint_dir.as_deref().map(Location::parse).transpose()?;
     config.savepoint = savepoint.map(|dir| (dir, args.existing.policy()));
-    run(&config, env, output)
+    run(&args.common, &config, env, output)
 }
 
-fn run(config: &Config, env: &Env, output: &Output) -> Result<(), CliError> {
-    let stdout = || Box::new(std::io::BufWriter::new(std::io::stdout())) as Box<dyn Write>;
-    let quiet = output.quiet;
-    let tell = Box::new(move |notice: Notice| {
-        if !quiet {
-            eprintln!("{notice}");
+fn run(common: &Common, config: &Config, env: &Env, output: &Output) -> Result<(), CliError> {
+    let log = Log::new(common.log_format(), output.quiet, env.now, std::io::stderr());
+    let tell = move |notice: Notice| log.tell(&notice);
+    let mut watcher = Watcher::new(env.now, common.savepoints()?, Box::new(tell));
+    // Held to the end: who stops the updater is to have an answer.
+    let _control = match common.listen()? {
+        Some(listen) => {
+            let control = Control::start(&listen, watcher.mailbox())?;
+            output.note(format_args!("control     http://{}\n", control.address()));
+            Some(control)
         }
-    });
-    let mut watcher = Watcher::new(env.now, None, tell);
-    let Summary { ended, restarts } = service::run(config, stdout, env, &mut watcher)?;
-    output.note(format_args!("ended       {}; {}\n", ended.reason(), counted(restarts, "restarts")));
-    Ok(())
+        None => None,
+    };
+    let stdout = || Box::new(BufWriter::new(std::io::stdout())) as Box<dyn Write>;
+    let summary = service::run(config, stdout, env, &mut watcher)?;
+    output.report(&summary)
 }

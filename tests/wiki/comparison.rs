@@ -6,51 +6,60 @@
 //! Invariant: nodes without a name of their own, those of a property's "no value" class, are compared by what they say: Wikibase
 //! numbers them anew in each document, so that a dump and a fetch never agree on them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use headwater::munge::set::TripleSet;
 use headwater::wikibase::entity::EntityId;
 
-use crate::wiki::graph::{Graph, Triples, read};
+use crate::wiki::graph::{Graph, Pair, Triples, pairs};
 
 const COMPLEMENT: &str = "<http://www.w3.org/2002/07/owl#complementOf> ";
 const ON_PROPERTY: &str = "<http://www.w3.org/2002/07/owl#onProperty> ";
 /// Of how many entities or nodes differences are told, and how many of each.
 const MOST: [usize; 2] = [8, 6];
 
+/// Where a graph is not as it should be.
+struct Differences {
+    missing: Vec<Pair>,
+    surplus: Vec<Pair>,
+    /// How many triples more there are that may be.
+    left: usize,
+}
+
 impl Graph {
     /// Whether the graph holds these entities, and nothing else but what may be left behind; else what is wrong.
     pub fn compare(&self, entities: &BTreeMap<EntityId, TripleSet>) -> Result<(), String> {
-        let mut expected = Triples::new();
-        for triples in entities.values() {
-            for (subject, rest) in read(triples.text()).expect("a set is lines of N-Triples") {
-                expected.entry(subject).or_default().insert(rest);
-            }
-        }
-        let (names, expected) = (Names::of(&self.triples), Names::of(&expected).named(&expected));
-        let [found, mut left] = [&self.triples, &self.left].map(|triples| names.named(triples));
-        // Of a class that is left, what it is not is left too; the node may be another property's as well.
-        let classes = self.left.iter().filter(|(_, all)| all.iter().any(|rest| rest.starts_with(COMPLEMENT)));
-        for node in classes.map(|(class, _)| nameless(class)) {
-            if let Some(all) = found.get(&node) {
-                left.insert(node, all.clone());
-            }
-        }
-        let missing = without(&expected, &[&found]);
-        let surplus = without(&found, &[&expected, &left]);
-        if missing.is_empty() && surplus.is_empty() && self.is_finished() {
-            return Ok(());
-        }
-        Err(self.report(&missing, &surplus))
+        let differences = self.differences(entities);
+        let is_as_it_should = differences.missing.is_empty() && differences.surplus.is_empty() && self.is_finished();
+        if is_as_it_should { Ok(()) } else { Err(self.report(&differences)) }
     }
 
-    /// How many triples are there that are of none of these entities, though they may be.
+    /// How many triples are left behind: they are of none of these entities, but may be there.
     pub fn left_over(&self, entities: &BTreeMap<EntityId, TripleSet>) -> usize {
-        let expected = Self::of(self.scheme(), entities.values());
-        without(&self.triples, &[&expected.triples]).len()
+        self.differences(entities).left
     }
 
-    fn report(&self, missing: &[(&str, &str)], surplus: &[(&str, &str)]) -> String {
+    fn differences(&self, entities: &BTreeMap<EntityId, TripleSet>) -> Differences {
+        let mut expected = Triples::new();
+        for pair in entities.values().flat_map(|triples| pairs(triples.text())) {
+            let (subject, rest) = pair.expect("a set is lines of N-Triples");
+            expected.entry(subject).or_default().insert(rest);
+        }
+        let (expected, found) = (Named::of(&expected), Named::of(&self.triples));
+        let is_left = |subject: &str, rest: &str| self.left.get(subject).is_some_and(|all| all.contains(rest));
+        // Of a class that is left, what it is not is left too.
+        let is_class_left =
+            |class: &str| self.left.get(class).is_some_and(|all| all.iter().any(|rest| rest.starts_with(COMPLEMENT)));
+        let may_be_left = |subject: &str, rest: &str| match found.class(subject) {
+            Some(class) => is_class_left(class),
+            None => is_left(subject, rest) || rest.starts_with(COMPLEMENT) && is_class_left(subject),
+        };
+        let (left, surplus) =
+            found.without(&expected).into_iter().partition::<Vec<_>, _>(|(subject, rest)| may_be_left(subject, rest));
+        Differences { missing: expected.without(&found), surplus, left: left.len() }
+    }
+
+    fn report(&self, Differences { missing, surplus, .. }: &Differences) -> String {
         // Entities first, then nodes that they share.
         let mut by_owner: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
         for (triples, what) in [(missing, "missing"), (surplus, "too much")] {
@@ -90,53 +99,62 @@ impl Graph {
     }
 }
 
-/// The triples that none of the others have.
-fn without<'t>(triples: &'t Triples, others: &[&Triples]) -> Vec<(&'t str, &'t str)> {
-    let is_in =
-        |subject: &str, rest: &str| others.iter().any(|other| other.get(subject).is_some_and(|all| all.contains(rest)));
-    let pairs = triples.iter().flat_map(|(subject, all)| all.iter().map(move |rest| (&**subject, &**rest)));
-    pairs.filter(|(subject, rest)| !is_in(subject, rest)).collect()
+/// Triples, in which nodes without a name are called after the class that they are the complement of. One node may stand for
+/// several of them, as each document has its first.
+struct Named<'t> {
+    triples: &'t Triples,
+    /// What is said of these classes and nodes, in the place of what the triples say.
+    renamed: Triples,
+    /// The classes, and the nodes as they are called in the triples.
+    hidden: HashSet<&'t str>,
+    /// The class of each node, as it is called here.
+    classes: HashMap<String, &'t str>,
 }
 
-/// The classes that a node without a name is the complement of.
-struct Names(HashMap<String, BTreeSet<String>>);
-
-impl Names {
-    fn of(triples: &Triples) -> Self {
-        let mut names: HashMap<_, BTreeSet<_>> = HashMap::new();
-        for (class, rest) in triples.iter().flat_map(|(class, all)| all.iter().map(move |rest| (class, rest))) {
-            if let Some(node) = rest.strip_prefix(COMPLEMENT) {
-                names.entry(node.to_owned()).or_default().insert(class.clone());
-            }
-        }
-        Self(names)
-    }
-
-    /// The same triples with such nodes named after the property. One node may stand for several of them, as each document has its
-    /// first.
-    fn named(&self, triples: &Triples) -> Triples {
-        let mut named = Triples::with_capacity(triples.len());
-        let mut put = |subject: &str, rest: &str| {
-            named.entry(subject.to_owned()).or_default().insert(rest.to_owned());
-        };
-        for (subject, rest) in triples.iter().flat_map(|(subject, all)| all.iter().map(move |rest| (subject, rest))) {
-            match (self.0.get(subject), rest.strip_prefix(COMPLEMENT)) {
-                (Some(classes), _) => {
-                    let property = rest.strip_prefix(ON_PROPERTY).map(local);
-                    let of_property = |class: &&String| property.is_none_or(|property| property == local(class));
-                    classes.iter().filter(of_property).for_each(|class| put(&nameless(class), rest));
-                }
-                (None, Some(_)) => put(subject, &format!("{COMPLEMENT}{}", nameless(subject))),
-                (None, None) => put(subject, rest),
+impl<'t> Named<'t> {
+    fn of(triples: &'t Triples) -> Self {
+        let (renamed, hidden, classes) = (Triples::new(), HashSet::new(), HashMap::new());
+        let mut named = Self { triples, renamed, hidden, classes };
+        for (class, all) in triples {
+            let mut nodes = all.iter().filter_map(|rest| rest.strip_prefix(COMPLEMENT)).peekable();
+            if nodes.peek().is_some() {
+                named.hidden.insert(class);
+                nodes.for_each(|node| named.name(class, all, node));
             }
         }
         named
     }
-}
 
-/// How the node without a name is called that a class is the complement of.
-fn nameless(class: &str) -> String {
-    format!("what {class} is not")
+    fn name(&mut self, class: &'t str, all: &BTreeSet<String>, node: &'t str) {
+        let name = format!("what {class} is not");
+        let others = all.iter().filter(|rest| !rest.starts_with(COMPLEMENT)).cloned();
+        self.renamed.entry(class.to_owned()).or_default().extend(others.chain([format!("{COMPLEMENT}{name}")]));
+        let is_of_class =
+            |rest: &&String| rest.strip_prefix(ON_PROPERTY).is_none_or(|property| local(property) == local(class));
+        let said = self.triples.get(node).into_iter().flatten().filter(is_of_class).cloned();
+        self.renamed.entry(name.clone()).or_default().extend(said);
+        self.hidden.insert(node);
+        self.classes.insert(name, class);
+    }
+
+    /// The class that a node is called after.
+    fn class(&self, subject: &str) -> Option<&'t str> {
+        self.classes.get(subject).copied()
+    }
+
+    fn has(&self, subject: &str, rest: &str) -> bool {
+        let is_hidden = self.hidden.contains(subject);
+        let all = self.renamed.get(subject).or_else(|| self.triples.get(subject).filter(|_| !is_hidden));
+        all.is_some_and(|all| all.contains(rest))
+    }
+
+    /// The triples that the other does not have.
+    fn without(&self, other: &Named<'_>) -> Vec<Pair> {
+        let plain = self.triples.iter().filter(|(subject, _)| !self.hidden.contains(&***subject));
+        let pairs = plain.chain(&self.renamed).flat_map(|(subject, all)| all.iter().map(move |rest| (subject, rest)));
+        let only = pairs.filter(|(subject, rest)| !other.has(subject, rest));
+        only.map(|(subject, rest)| (subject.clone(), rest.clone())).collect()
+    }
 }
 
 /// What follows the last slash of an IRI.

@@ -275,7 +275,7 @@ impl Lexeme {
             (2, Some(at), _) => edit_statements(&mut self.forms[at].statements, random),
             (3, _, Some(at)) => edit_statements(&mut self.senses[at].statements, random),
             (4, Some(at), _) => self.forms[at].representations = vec![Term::new(random)],
-            (5, _, Some(at)) => self.senses[at].glosses.push(Term::new(random)),
+            (5, _, Some(at)) => edit_terms(&mut self.senses[at].glosses, random),
             (6, ..) => self.lemma = Term::new(random),
             (7, Some(at), _) => self.forms[at].features = vec![110_786 + random.below(20) as u32],
             _ => self.add(random),

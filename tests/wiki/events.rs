@@ -146,9 +146,9 @@ fn told_revision(entity: EntityId, revision: &PageRevision) -> Value {
         _ => json!({ "main": own }),
     };
     let mut told = json!({
-        "rev_id": revision.number, "rev_dt": seconds(revision.time), "is_minor_edit": revision.number % 3 == 0,
+        "rev_id": revision.number, "rev_dt": seconds(revision.time), "is_minor_edit": revision.number.is_multiple_of(3),
         "rev_sha1": sha1(revision.origin), "rev_size": size, "comment": "/* wbsetclaim-update:2||1 */ [[Property:P31]]",
-        "editor": user(revision.number % 2 == 0), "is_content_visible": true, "is_editor_visible": true,
+        "editor": user(revision.number.is_multiple_of(2)), "is_content_visible": true, "is_editor_visible": true,
         "is_comment_visible": true, "content_slots": slots,
     });
     if let Some(parent) = revision.parent {
@@ -201,7 +201,7 @@ impl Told<'_> {
                 "page_id": self.page.id, "page_title": self.title(), "namespace_id": namespace(entity),
                 "is_redirect": self.revision.content.redirect().is_some(),
             },
-            "performer": user(self.revision.number % 2 == 0),
+            "performer": user(self.revision.number.is_multiple_of(2)),
             "revision": told_revision(entity, self.revision),
         });
         if let Some(target) = self.revision.content.redirect() {
@@ -303,22 +303,26 @@ fn suppress(json: &mut Value) {
     json.as_object_mut().expect("it is an object").remove("performer");
 }
 
-/// An event that only shows that the stream is alive.
-pub fn canary(stream: &'static str, number: u64, dt: i64) -> Event {
-    let schema =
-        if stream == PAGE_CHANGE { "/mediawiki/page/change/1.3.0" } else { "/mediawiki/revision/create/2.0.0" };
-    let json = json!({
-        "$schema": schema, "dt": time(dt), "page": { "page_id": 1, "page_title": "canary" },
-        "meta": { "stream": stream, "id": uuid(hash(number, 0xca)), "domain": "canary", "dt": time(dt) },
-    });
-    Event { stream, json }
-}
-
 impl Event {
     /// The same of a page of another wiki.
     pub fn elsewhere(mut self) -> Self {
         self.json["meta"]["domain"] = "en.wikipedia.org".into();
         self.json["meta"]["uri"] = "https://en.wikipedia.org/wiki/Spring".into();
         self
+    }
+
+    /// An event of that stream that only shows that it is alive; it looks like this one.
+    pub fn canary(mut self, stream: &'static str, number: u64, dt: i64) -> Self {
+        let schema = match (LEGACY.iter().position(|legacy| *legacy == stream), &self.json["$schema"]) {
+            (None, schema) => schema.clone(),
+            (Some(0), _) => "/mediawiki/revision/create/2.0.0".into(),
+            (Some(2), _) => "/mediawiki/page/undelete/1.0.0".into(),
+            (Some(_), _) => "/mediawiki/page/delete/1.0.0".into(),
+        };
+        let id = uuid(hash(number, 0xca));
+        self.json["$schema"] = schema;
+        self.json["dt"] = time(dt).into();
+        self.json["meta"] = json!({ "stream": stream, "id": id, "domain": "canary", "dt": time(dt) });
+        Self { stream, ..self }
     }
 }

@@ -72,7 +72,8 @@ struct Mutation {
     data: Data<'static>,
 }
 
-type Pair = (String, String);
+/// A triple: subject; predicate and object.
+pub type Pair = (String, String);
 
 impl Graph {
     /// An empty graph of the wiki.
@@ -105,7 +106,8 @@ impl Graph {
 
     /// Puts in triples in N-Triples, or in Turtle without prefixes.
     pub fn load(&mut self, text: &str) {
-        for (subject, rest) in read(text).expect("what is loaded is Turtle") {
+        for pair in pairs(text) {
+            let (subject, rest) = pair.expect("what is loaded is Turtle");
             self.insert(subject, rest);
         }
     }
@@ -370,18 +372,19 @@ impl Mutation {
     }
 }
 
-/// Triples in Turtle, each once.
-pub fn read(text: &str) -> Result<Vec<Pair>, String> {
+/// Triples in N-Triples, or in Turtle without prefixes.
+pub fn pairs(text: &str) -> impl Iterator<Item = Result<Pair, String>> {
+    TurtleParser::new().for_slice(text).map(|triple| {
+        let triple = triple.map_err(|error| error.to_string())?;
+        Ok((triple.subject.to_string(), format!("{} {}", triple.predicate, triple.object)))
+    })
+}
+
+/// The same, each once.
+fn read(text: &str) -> Result<Vec<Pair>, String> {
     let mut seen = HashSet::new();
-    let mut pairs = Vec::new();
-    for triple in TurtleParser::new().for_slice(text) {
-        let triple = triple.map_err(|error| format!("{error} in {text:?}"))?;
-        let pair = (triple.subject.to_string(), format!("{} {}", triple.predicate, triple.object));
-        if seen.insert(pair.clone()) {
-            pairs.push(pair);
-        }
-    }
-    Ok(pairs)
+    let is_new = |pair: &Result<Pair, String>| pair.as_ref().map_or(true, |pair| seen.insert(pair.clone()));
+    pairs(text).filter(is_new).collect()
 }
 
 /// The articles of a part of a patch, by their wikis. Rule: upstream's `SiteLinksReclassification`.

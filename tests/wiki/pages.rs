@@ -92,7 +92,7 @@ fn typical_entities_are_as_large_as_those_of_wikidata() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn each_revision_has_a_document_of_its_own(history in history()) {

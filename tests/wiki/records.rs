@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use crate::wiki::events::{Event, Form, canary};
+use crate::wiki::events::{Event, Form};
 use crate::wiki::history::History;
 use crate::wiki::random::Random;
 
@@ -133,11 +133,8 @@ impl History {
             self.put(number, end, disorder, &mut random, &mut records);
         }
         let mut time = start;
-        for number in 0.. {
-            if time > end.saturating_add(disorder.within) {
-                break;
-            }
-            canaries(number, time, disorder, &mut records);
+        while time <= end.saturating_add(disorder.within) {
+            self.canaries(time, disorder, &mut records);
             time = time.saturating_add(disorder.canaries);
         }
         records.sort_by_key(|record| record.time);
@@ -181,22 +178,21 @@ impl History {
             records.push(record);
         }
     }
-}
-
-/// A canary in every partition.
-fn canaries(number: u64, time: i64, disorder: &Disorder, records: &mut Vec<Record>) {
-    for stream in disorder.form.streams() {
-        let json = canary(stream, number, time).bytes();
-        for data_centre in disorder.data_centres {
-            let topic = format!("{data_centre}{stream}");
-            let partitions = 0..disorder.partitions;
-            records.extend(partitions.map(|partition| Record {
-                topic: topic.clone(),
-                partition,
-                time,
-                json: json.clone(),
-                mark: Mark::Canary,
-            }));
+    /// A canary in every partition.
+    fn canaries(&self, time: i64, disorder: &Disorder, records: &mut Vec<Record>) {
+        for stream in disorder.form.streams() {
+            let json = self.event(0, disorder.form, 0).canary(stream, time as u64, time).bytes();
+            for data_centre in disorder.data_centres {
+                let topic = format!("{data_centre}{stream}");
+                let partitions = 0..disorder.partitions;
+                records.extend(partitions.map(|partition| Record {
+                    topic: topic.clone(),
+                    partition,
+                    time,
+                    json: json.clone(),
+                    mark: Mark::Canary,
+                }));
+            }
         }
     }
 }

@@ -69,13 +69,15 @@ pub struct Asked {
     pub at_once: u64,
 }
 
+type Body = Arc<[u8]>;
+
 struct Shared {
     history: Mutex<Arc<History>>,
     /// How the wiki is seen: as it was at that time, in milliseconds since 1970.
     at: AtomicI64,
     delay: AtomicU64,
     troubles: Mutex<HashMap<(EntityId, Option<u64>), Planned>>,
-    answers: Mutex<HashMap<(EntityId, u64), Arc<[u8]>>>,
+    answers: Mutex<HashMap<(EntityId, u64), Body>>,
     of_entity: Mutex<HashMap<EntityId, u64>>,
     requests: AtomicU64,
     documents: AtomicU64,
@@ -93,7 +95,7 @@ struct Planned {
 /// What is sent, and whether the connection goes on.
 struct Said {
     head: String,
-    body: Arc<[u8]>,
+    body: Body,
     goes_on: bool,
     pause: Duration,
 }
@@ -125,6 +127,11 @@ impl Server {
     /// Its namespace of entity data.
     pub fn url(&self) -> String {
         format!("http://{}/wiki/Special:EntityData/", self.address)
+    }
+
+    /// Where it listens, for a route to it.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Goes on with a later state of the same wiki.
@@ -275,7 +282,7 @@ impl Shared {
         if is_over { None } else { Some(planned.trouble) }
     }
 
-    fn document(&self, entity: EntityId, revision: Option<u64>) -> Option<Arc<[u8]>> {
+    fn document(&self, entity: EntityId, revision: Option<u64>) -> Option<Body> {
         let (history, at) = (locked(&self.history).clone(), self.at.load(Relaxed));
         let page = history.page(entity).filter(|page| page.is_there(at))?;
         let revision = match revision {
@@ -285,14 +292,14 @@ impl Shared {
         if let Some(known) = locked(&self.answers).get(&(entity, revision)) {
             return Some(Arc::clone(known));
         }
-        let document: Arc<[u8]> = history.document_at(entity, revision, at)?.into_bytes().into();
+        let document: Body = history.document_at(entity, revision, at)?.into_bytes().into();
         locked(&self.answers).insert((entity, revision), Arc::clone(&document));
         Some(document)
     }
 }
 
 impl Said {
-    fn new(status: u16, headers: &str, body: Arc<[u8]>) -> Self {
+    fn new(status: u16, headers: &str, body: Body) -> Self {
         let length = body.len();
         let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n{headers}\r\n");
         Self { head, body, goes_on: true, pause: Duration::ZERO }
@@ -302,11 +309,11 @@ impl Said {
         Self::new(status, "Content-Type: text/plain\r\n", Arc::from(*b"no such page"))
     }
 
-    fn document(document: Arc<[u8]>) -> Self {
+    fn document(document: Body) -> Self {
         Self::new(200, "Content-Type: text/turtle; charset=UTF-8\r\n", document)
     }
 
-    fn trouble(trouble: Trouble, document: Option<Arc<[u8]>>) -> Self {
+    fn trouble(trouble: Trouble, document: Option<Body>) -> Self {
         let document = document.unwrap_or_else(|| Arc::from(*b"# nothing\n"));
         match trouble {
             Trouble::NotFound => Self::status(404),

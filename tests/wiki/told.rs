@@ -28,7 +28,7 @@ fn incoming(history: &History, event: &Event) -> Incoming {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn an_event_tells_of_its_change(history in history(), form in form()) {

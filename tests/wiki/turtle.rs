@@ -196,7 +196,7 @@ impl Document {
     /// Whether the node is still to be written. A dump's memory is small: now and then it writes one again.
     fn is_new(&mut self, node: u128) -> bool {
         let is_new = self.seen.insert(node);
-        if is_new && self.is_dump && node % 13 == 0 {
+        if is_new && self.is_dump && node.is_multiple_of(13) {
             self.seen = HashSet::from([node]);
         }
         is_new
@@ -357,7 +357,7 @@ impl Document {
         for statement in statements {
             let Statement { property, value, rank, qualifiers, references, .. } = statement;
             // Some are old, and have the letters of their time.
-            let is_old = statement.node % 8 == 0;
+            let is_old = statement.node.is_multiple_of(8);
             let uuid = uuid(statement.node);
             let name = if is_old { id.to_lowercase() + "-" + &uuid } else { format!("{id}-{}", uuid.to_uppercase()) };
             let best = if is_best(statement, statements) { ",\n\t\twikibase:BestRank" } else { "" };
@@ -421,13 +421,13 @@ impl Document {
         let unknown = hash(3, number.into());
         let prefixes = ["pr", "prv", "prn"];
         let mut said = vec![self.values(248, Value::Item(5_412 + number), unknown, prefixes)];
-        if number % 3 > 0 {
+        if !number.is_multiple_of(3) {
             said.push(self.values(813, Value::Day(number % 10), unknown, prefixes));
         }
-        if number % 2 > 0 {
+        if !number.is_multiple_of(2) {
             said.push(self.values(854, Value::Page(number), unknown, prefixes));
         }
-        if number % 7 == 0 {
+        if number.is_multiple_of(7) {
             said.push(self.values(577, Value::Unknown, unknown, prefixes));
         }
         let name = format!("{}:{}", self.own.reference, reference.name());
@@ -506,7 +506,7 @@ impl Value {
     /// A length in metres; odd numbers are feet.
     fn in_metres(self) -> Option<Self> {
         match self {
-            Self::Length(number) if number % 2 > 0 => Some(Self::Length(number * 1000 * 2)),
+            Self::Length(number) if !number.is_multiple_of(2) => Some(Self::Length(number * 1000 * 2)),
             Self::Length(_) => Some(self),
             _ => None,
         }

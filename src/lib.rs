@@ -21,6 +21,7 @@ pub mod columns;
 pub mod compression;
 pub mod dump;
 pub mod entity_data;
+pub mod event_streams;
 pub mod kafka;
 pub mod revision_map;
 pub mod savepoint;

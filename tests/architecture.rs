@@ -27,6 +27,7 @@ const RANKS: &[(&str, u8)] = &[
     ("web", 4),
     ("dump", 5),
     ("entity_data", 5),
+    ("event_streams", 5),
     ("revision_map", 5),
     ("triples", 5),
     ("savepoint", 5),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures::Stream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinHandle};
 
 /// How often is looked whether to stop.
@@ -45,6 +45,53 @@ impl Tasks {
     /// Begins `work`, which goes on by itself.
     pub fn spawn<T: Send + 'static>(self: &Arc<Self>, work: impl Future<Output = T> + Send + 'static) -> Job<T> {
         Job { work: self.0.spawn(work), done: None, tasks: Arc::clone(self) }
+    }
+
+    /// A pipe from work to a plain thread, with that many places, and one at least.
+    pub fn pipe<T>(self: &Arc<Self>, places: usize) -> (Inlet<T>, Outlet<T>) {
+        let (sender, receiver) = mpsc::channel(places.max(1));
+        (Inlet(sender), Outlet { receiver, tasks: Arc::clone(self) })
+    }
+}
+
+/// Where work puts items into a pipe.
+#[derive(Debug)]
+pub struct Inlet<T>(mpsc::Sender<T>);
+
+impl<T> Inlet<T> {
+    /// Puts an item, as soon as there is a place. Whether anyone is there to take it.
+    pub async fn put(&self, item: T) -> bool {
+        self.0.send(item).await.is_ok()
+    }
+}
+
+/// Where a plain thread takes items out of a pipe, in order.
+#[derive(Debug)]
+pub struct Outlet<T> {
+    receiver: mpsc::Receiver<T>,
+    tasks: Arc<Tasks>,
+}
+
+/// What came out of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken<T> {
+    /// An item.
+    Item(T),
+    /// Nothing so far.
+    Nothing,
+    /// Nothing will come any more.
+    Ended,
+}
+
+impl<T> Outlet<T> {
+    /// The next item; waits that long for it.
+    pub fn take(&mut self, wait: Duration) -> Taken<T> {
+        let next = self.receiver.recv();
+        match self.tasks.0.block_on(async { tokio::time::timeout(wait, next).await }) {
+            Ok(Some(item)) => Taken::Item(item),
+            Ok(None) => Taken::Ended,
+            Err(_) => Taken::Nothing,
+        }
     }
 }
 
@@ -129,6 +176,7 @@ pub fn stream<T>(items: impl Iterator<Item = T>) -> impl Stream<Item = T> {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 
@@ -152,6 +200,30 @@ mod tests {
     fn a_panic_goes_on_where_it_is_waited_for() {
         let job = tasks().spawn(async { panic!("as asked") });
         assert!(catch_unwind(AssertUnwindSafe(|| job.wait())).is_err());
+    }
+
+    #[test]
+    fn a_pipe_holds_no_more_than_it_has_places_for() {
+        let tasks = tasks();
+        let (inlet, mut outlet) = tasks.pipe(2);
+        let put = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&put);
+        let mut job = tasks.spawn(async move {
+            for item in 0..5 {
+                assert!(inlet.put(item).await);
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        assert!(!job.is_ready_within(Duration::from_millis(50)));
+        assert_eq!(put.load(Ordering::SeqCst), 2);
+        for item in 0..5 {
+            assert_eq!(outlet.take(Duration::from_secs(60)), Taken::Item(item));
+        }
+        assert_eq!(outlet.take(Duration::from_secs(60)), Taken::Ended);
+        let (inlet, mut outlet) = tasks.pipe::<u8>(0);
+        assert_eq!(outlet.take(Duration::ZERO), Taken::Nothing);
+        drop(outlet);
+        assert!(!tasks.spawn(async move { inlet.put(7).await }).wait());
     }
 
     #[test]

@@ -227,7 +227,7 @@ impl EventStream {
                 self.connect(pause);
                 continue;
             };
-            match connection.next(wait) {
+            match connection.next(if count > 0 { Duration::ZERO } else { wait }) {
                 Came::Part(part) => self.answer(part),
                 Came::Nothing => break,
                 Came::End => {

@@ -443,6 +443,18 @@ fn when_nobody_takes_nothing_is_read() {
 }
 
 #[test]
+fn only_the_first_event_is_waited_for() {
+    let url = serve(|_, _, stream| tell(stream, &(7..2507).map(|offset| event(offset, 5)).collect::<String>()));
+    let mut stream = open(settings(&url));
+    let (mut count, start) = (0, Instant::now());
+    while count < 2500 {
+        count += stream.poll(LONG, |_| {}).unwrap();
+    }
+    assert!(start.elapsed() < LONG / 2, "{:?}", start.elapsed());
+    assert_eq!(stream.poll(MILLI, |_| {}).unwrap(), 0);
+}
+
+#[test]
 fn events_of_all_sizes_and_of_no_sense() {
     let huge = format!("{{\"x\": \"{}\"}}", "é".repeat(3 << 20));
     let text = format!(

@@ -40,6 +40,7 @@ pub fn write(
     if written.as_ref().is_err_and(|error| place::is_ours_to_delete(dir, error)) {
         // The first error is the one to tell. What cannot be removed now is removed by the next run.
         parts.iter().for_each(|(name, _)| drop(storage::delete(&Paths(dir).part(*name))));
+        place::delete_empty(dir);
     }
     if written.is_ok() {
         place::tidy(dir, &old);
@@ -76,7 +77,7 @@ fn write_part(
         sha256: Sha256::digest(&bytes).into(),
         rows: slice.len() as u64,
     };
-    storage::put(&Paths(dir).part(*name), Bytes::from(bytes))?;
+    storage::put_fresh(&Paths(dir).part(*name), Bytes::from(bytes))?;
     Ok(file)
 }
 

@@ -65,14 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::munge::set::Filling;
-
-    /// Lines that begin with `s` are the shared ones.
-    fn set(lines: &[String]) -> TripleSet {
-        let mut filling = Filling::default();
-        lines.iter().for_each(|line| filling.line(line, line.starts_with('s')));
-        filling.take().unwrap()
-    }
+    use crate::munge::set::set;
 
     fn graph(text: &str) -> BTreeSet<&str> {
         text.split_inclusive('\n').collect()

@@ -168,7 +168,8 @@ impl Report {
             warnings: guard::warnings(gathered, config.wiki.wikidata, timing.written),
             next_command: config
                 .savepoints
-                .first()
+                .iter()
+                .find(|target| !target.dir.ends_with_process())
                 .map(|target| format!("headwater savepoint verify {}", quote(&target.dir.to_string()))),
             savepoints: savepoints
                 .map(|(target, written)| SavepointReport {

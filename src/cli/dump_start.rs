@@ -10,8 +10,10 @@ use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::input::{Dumps, TriplesInput};
 use crate::cli::progress::Watcher;
+use crate::dump::headers::Headers;
 use crate::dump::scan::Manner;
 use crate::env::Env;
+use crate::wikibase::timestamp::Timestamp;
 
 /// Print when dumps were begun: the oldest date of all their headers
 ///
@@ -48,10 +50,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let manner = Manner { scheme: &wiki.scheme, strict: args.dumps.strict };
     let headers = gather::headers(&from, manner, args.dumps.bad.policy(), env)?;
     drop(watcher);
-    let Some(oldest) = headers.oldest() else {
-        let found = format!("no start time: {} dump headers, none with a date", headers.count);
-        return Err(CliError::new(Kind::Data, found).hint("give whole dumps; a header is a wikibase:Dump node"));
-    };
+    let oldest = oldest(&headers).map_err(|error| error.hint("give whole dumps; a header is a wikibase:Dump node"))?;
     let dates = args.all.then(|| headers.dates.iter().map(ToString::to_string).collect());
     let start = DumpStart { start_time: oldest.to_string(), headers: HeaderReport::of(&headers), dates };
     output.note(format_args!(
@@ -59,6 +58,12 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         start.headers.count, start.headers.undated
     ));
     output.result(&start, &start)
+}
+
+/// The oldest date of all headers. Errors: none has one.
+pub fn oldest(headers: &Headers) -> Result<Timestamp, CliError> {
+    let none = || format!("no start time: {} dump headers, none with a date", headers.count);
+    headers.oldest().ok_or_else(|| CliError::new(Kind::Data, none()))
 }
 
 impl fmt::Display for DumpStart {

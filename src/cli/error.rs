@@ -161,6 +161,7 @@ impl From<StorageError> for CliError {
             StorageError::InUse { .. } => {
                 (Kind::Unavailable, Some("wait for it to end; the claim ends with the process"))
             }
+            StorageError::TooLarge { .. } => (Kind::Usage, Some("is it the right file?")),
             StorageError::NotAFile { .. } => {
                 (Kind::Usage, Some("pipes and devices cannot be read in parts; give a file"))
             }

@@ -80,9 +80,10 @@ impl Property {
         Self::new(key, value)
     }
 
-    /// Reads a file of such lines; empty ones, and those that begin with `#`, say nothing. Errors come with the line, counted
-    /// from 1.
+    /// Reads a file of such lines; empty ones, and those that begin with `#`, say nothing, nor does a mark of UTF-8 before all.
+    /// Errors come with the line, counted from 1.
     pub fn parse_lines(text: &str) -> Result<Vec<Self>, (usize, PropertyError)> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         let said = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         said.map(|(at, line)| Self::parse(line).map_err(|error| (at, error))).collect()
@@ -201,7 +202,8 @@ mod tests {
                 (got, _) => panic!("{text}: {got:?}"),
             }
         }
-        let lines = Property::parse_lines("# TLS\n\nsecurity.protocol=SASL_SSL\n sasl.password=p=w \n").unwrap();
+        let lines =
+            Property::parse_lines("\u{feff}# TLS\n\nsecurity.protocol=SASL_SSL\n sasl.password=p=w \n").unwrap();
         assert_eq!(lines.iter().map(|property| property.value.as_str()).collect::<Vec<_>>(), ["SASL_SSL", "p=w"]);
         assert_eq!(Property::parse_lines("a=b\nc\n").unwrap_err(), (2, PropertyError::Form));
     }

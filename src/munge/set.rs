@@ -247,6 +247,14 @@ fn hash(line: &[u8]) -> u64 {
     mix(mix(hash, u64::from_le_bytes(last)), 0x5851_F42D_4C95_7F2D)
 }
 
+/// A set of lines for tests; those that begin with `s` are the shared ones.
+#[cfg(test)]
+pub fn set(lines: &[String]) -> TripleSet {
+    let mut filling = Filling::default();
+    lines.iter().for_each(|line| filling.line(line, line.starts_with('s')));
+    filling.take().expect("the lines of a test are few")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -254,13 +262,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Lines that begin with `s` are the shared ones.
-    fn set(lines: &[String]) -> TripleSet {
-        let mut filling = Filling::default();
-        lines.iter().for_each(|line| filling.line(line, line.starts_with('s')));
-        filling.take().unwrap()
-    }
 
     fn lines() -> impl Strategy<Value = Vec<String>> {
         proptest::collection::vec("[os][abé]{0,12}\n", 0..40)

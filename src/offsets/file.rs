@@ -37,9 +37,6 @@ pub struct Saved {
 /// Why a file is not what it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It is larger than such a file can be.
-    #[error("it has {0} bytes")]
-    TooLarge(u64),
     /// It is no JSON, or has other fields.
     #[error("it is not complete: {0}")]
     Json(#[from] serde_json::Error),
@@ -178,11 +175,20 @@ impl Plan {
         if !positions.is_sorted_by(|a, b| a.partition < b.partition) {
             return Err(FileError::Inconsistent("its positions are not in order, or one is there twice".to_owned()));
         }
+        let made_at = time(&wire.made_at)?;
+        let start = Start { wanted: time(&wire.wanted)?, margin: Span::from_millis(wire.margin_ms) };
+        // No plan is made for a time to come.
+        if made_at < start.time() {
+            return Err(FileError::Inconsistent(format!(
+                "it was made at {made_at}, before its start {}",
+                start.time()
+            )));
+        }
         Ok(Self {
-            made_at: time(&wire.made_at)?,
+            made_at,
             cluster: wire.cluster,
             group: group(wire.group)?,
-            start: Start { wanted: time(&wire.wanted)?, margin: Span::from_millis(wire.margin_ms) },
+            start,
             expected_partitions: wire.expected_partitions,
             unknown: wire.unknown_topics.iter().map(|text| topic(text)).collect::<Result<_, _>>()?,
             positions,
@@ -372,6 +378,7 @@ mod tests {
             ("\"partition\": 1", "\"partition\": 0", "one is there twice"),
             ("\"partition\": 1", "\"partition\": 3000000000", "no topic has a partition"),
             ("2026-01-05T23:00:02Z", "yesterday", "a time is written like"),
+            ("2026-01-05T23:00:02Z", "2025-12-29T09:19:59Z", "made at 2025-12-29T09:19:59Z, before its start"),
             ("\"eqiad.t\"", "\"eqiad t\"", "is no name of a topic"),
             ("{", "[", "it is not complete"),
         ];

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use crate::kafka::{KafkaError, Partition};
 use crate::offsets::file::FileError;
 use crate::offsets::plan::Risk;
-use crate::storage::{Blob, Location, StorageError};
+use crate::storage::{self, Location, StorageError};
 
 /// The largest plan or saved file that is read, in bytes: some 100,000 partitions.
 const MAX_BYTES: u64 = 64 << 20;
@@ -113,9 +113,5 @@ fn differ(count: &usize) -> String {
 
 /// Reads a small file whole.
 fn read(location: &Location) -> Result<Bytes, OffsetsError> {
-    let blob = Blob::open(location)?;
-    if blob.size() > MAX_BYTES {
-        return Err(OffsetsError::File { location: location.clone(), error: FileError::TooLarge(blob.size()) });
-    }
-    Ok(blob.read(0..blob.size())?)
+    Ok(storage::read_at_most(location, MAX_BYTES)?)
 }

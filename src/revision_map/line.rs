@@ -11,6 +11,8 @@ use crate::wikibase::entity::{EntityId, EntityKind, Revision};
 /// The most bytes a line can have.
 pub const MAX_LINE: usize = 1 << 16;
 const HEADERS: [&[u8]; 2] = [b"entity,revision", b"\"entity\",\"revision\""];
+/// What some programs put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// The most characters of an entity text that are kept.
 const MAX_SHOWN: usize = 60;
 
@@ -93,7 +95,10 @@ pub fn exact(
     found: &mut impl FnMut(Entry),
 ) {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() || (first && offset == 0 && HEADERS.contains(&line)) {
+    let is_start = first && offset == 0;
+    // As spreadsheets write it.
+    let line = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| is_start).unwrap_or(line);
+    if line.is_empty() || (is_start && HEADERS.contains(&line)) {
         return;
     }
     parsed.filled += 1;

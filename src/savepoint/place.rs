@@ -67,6 +67,12 @@ pub fn prepare(dir: &Location, on_existing: OnExisting) -> Result<Vec<Location>,
 pub fn tidy(dir: &Location, old: &[Location]) {
     old.iter().for_each(|file| drop(storage::delete(file)));
     let _ = storage::delete_unpublished(dir, is_ours);
+    delete_empty(dir);
+}
+
+/// Deletes the directories of attempts of which no file is left. What cannot be deleted is in nobody's way.
+pub fn delete_empty(dir: &Location) {
+    let _ = storage::delete_empty_inside(dir, native::is_our_directory);
 }
 
 fn is_ours(name: &str) -> bool {
@@ -84,6 +90,7 @@ pub fn clear(dir: &Location, on_existing: OnExisting) -> Result<(), SavepointErr
     // What killed writers left.
     storage::delete_unpublished(dir, is_ours)?;
     native::delete_unpublished(dir)?;
+    delete_empty(dir);
     Ok(())
 }
 

@@ -64,6 +64,22 @@ pub enum StorageError {
         /// Where.
         location: Location,
     },
+    /// A web server does not tell what it has.
+    #[error("{location} cannot be searched: a web server does not tell which files it has; name each of them")]
+    NotListed {
+        /// The directory.
+        location: Location,
+    },
+    /// The file is larger than one of its kind can be.
+    #[error("{location} has {size} bytes, and what is looked for has {most} at most")]
+    TooLarge {
+        /// Where.
+        location: Location,
+        /// Its size in bytes.
+        size: u64,
+        /// The most that is read, in bytes.
+        most: u64,
+    },
     /// Something is there already.
     #[error("{location} already exists")]
     AlreadyExists {
@@ -124,8 +140,9 @@ pub fn failed(location: &Location, action: &'static str, error: object_store::Er
         object_store::Error::NotSupported { source } => {
             StorageError::NotSetUp { store: location.to_string(), reason: source.to_string() }
         }
-        error if unusable(&error).is_some() => {
-            StorageError::NotSetUp { store: location.to_string(), reason: unusable(&error).unwrap_or_default() }
+        error if unusable(&location, &error).is_some() => {
+            let reason = unusable(&location, &error).unwrap_or_default();
+            StorageError::NotSetUp { store: location.to_string(), reason }
         }
         object_store::Error::Precondition { .. } => StorageError::Changed { location },
         error @ (object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })
@@ -148,19 +165,12 @@ pub fn failed(location: &Location, action: &'static str, error: object_store::Er
 pub struct Unusable(pub String);
 
 /// Why a store cannot be used as it is set up, if that is what the error says.
-fn unusable(error: &object_store::Error) -> Option<String> {
+fn unusable(location: &Location, error: &object_store::Error) -> Option<String> {
     let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
     if let Some(unusable) = causes.find_map(|cause| cause.downcast_ref::<Unusable>()) {
         return Some(unusable.0.clone());
     }
-    let text = error.to_string();
-    let reasons = [
-        ("NoSuchBucket", "there is no such bucket"),
-        ("AuthorizationHeaderMalformed", "it is in another region than AWS_REGION says"),
-        ("400 Bad Request", "the server answered 400 Bad Request: are the endpoint, the region and the keys right?"),
-        ("URL scheme is not allowed", "AWS_ALLOW_HTTP forbids an endpoint without TLS"),
-    ];
-    reasons.iter().find(|(sign, _)| text.contains(sign)).map(|(_, reason)| (*reason).to_owned())
+    location.store().why_unusable(&error.to_string()).map(str::to_owned)
 }
 
 /// What a store says went wrong and where, with the system's reason, and without what Java tells of its own whereabouts.

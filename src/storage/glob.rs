@@ -22,7 +22,11 @@ pub fn expand(text: &str) -> Result<Vec<Location>, StorageError> {
         (dir.join(pattern), inside(&dir, keep)?)
     } else {
         let dir = whole?;
-        let found = inside(&dir, |name| !is_marker(name))?;
+        let found = match inside(&dir, |name| !is_marker(name)) {
+            // It has no file of that name, and directories are nothing to it.
+            Err(StorageError::NotListed { .. }) => Vec::new(),
+            found => found?,
+        };
         (dir, found)
     };
     if found.is_empty() { Err(StorageError::NotFound { location: meant }) } else { Ok(found) }

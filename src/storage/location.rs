@@ -162,6 +162,11 @@ impl Location {
         matches!(self.store.kind, Kind::Local | Kind::Memory)
     }
 
+    /// Whether what is there is gone when this process ends.
+    pub fn ends_with_process(&self) -> bool {
+        self.store.kind == Kind::Memory
+    }
+
     /// The path in its store.
     pub(super) fn path(&self) -> &Path {
         &self.path

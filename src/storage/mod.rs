@@ -31,7 +31,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use object_store::{ObjectMeta, ObjectStoreExt, PutMode};
+use http::Extensions;
+use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions};
 use tokio::runtime::Runtime;
 
 use crate::wikibase::timestamp::Timestamp;
@@ -72,7 +73,14 @@ impl Writer {
     pub fn create(location: &Location) -> Result<Self, StorageError> {
         refuse_read_only(location)?;
         refuse_special(location)?;
-        Ok(Self { location: location.clone(), upload: writer::Upload::begin(location)? })
+        Ok(Self { location: location.clone(), upload: writer::Upload::begin(location, Extensions::new())? })
+    }
+
+    /// As [`Writer::create`], where nothing is, as the caller knows: a store is not asked.
+    pub fn create_fresh(location: &Location) -> Result<Self, StorageError> {
+        refuse_read_only(location)?;
+        refuse_special_file(location)?;
+        Ok(Self { location: location.clone(), upload: writer::Upload::begin(location, fresh())? })
     }
 
     /// Writes `bytes` behind what is written.
@@ -114,8 +122,7 @@ pub fn list(dir: &Location) -> Result<Vec<Entry>, StorageError> {
     if dir.store().kind == Kind::Http {
         return Ok(Vec::new());
     }
-    let listing = || dir.objects().list(Some(dir.path())).try_collect::<Vec<_>>();
-    let mut found = wait_again(dir, "list", listing)?;
+    let mut found = published_or_not(dir)?;
     found.retain(|meta| unpublished(dir, meta.location.filename().unwrap_or_default()).is_none());
     found.sort_by(|a, b| a.location.cmp(&b.location));
     let entry = |meta: ObjectMeta| Entry {
@@ -124,6 +131,11 @@ pub fn list(dir: &Location) -> Result<Vec<Entry>, StorageError> {
         modified: Timestamp::from_millis(meta.last_modified.timestamp_millis()),
     };
     Ok(found.into_iter().map(entry).collect())
+}
+
+/// As [`list`], with what killed writers left.
+fn published_or_not(dir: &Location) -> Result<Vec<ObjectMeta>, StorageError> {
+    wait_again(dir, "list", || dir.objects().list(Some(dir.path())).try_collect::<Vec<_>>())
 }
 
 /// What is below a directory, as far as it can be seen.
@@ -136,8 +148,9 @@ pub struct Walk {
 }
 
 /// As [`list`], but goes on where a directory cannot be read, and into each directory once, however many links lead to it: by
-/// a way without links, if there is one. Errors: as of [`list`], for `dir` itself.
+/// a way without links, if there is one. Errors: as of [`list`], for `dir` itself; `NotListed` on a web server.
 pub fn walk(dir: &Location) -> Result<Walk, StorageError> {
+    refuse_unlisted(dir)?;
     let Some(path) = dir.local() else { return Ok(Walk { entries: list(dir)?, unseen: Vec::new() }) };
     let found = match local::walk(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Walk::default()),
@@ -155,7 +168,7 @@ pub fn walk(dir: &Location) -> Result<Walk, StorageError> {
 /// The files a user means by `text`: one file, all files right inside a directory, or all that match `*` and `?` in the
 /// last part of the path. Sorted by name; names that begin with `_` or `.` (markers, checksums) only if asked for.
 ///
-/// Errors: as of [`Location::parse`]; `NotFound` where nothing is meant.
+/// Errors: as of [`Location::parse`]; `NotFound` where nothing is meant; `NotListed` for a pattern on a web server.
 pub fn expand(text: &str) -> Result<Vec<Location>, StorageError> {
     glob::expand(text)
 }
@@ -183,6 +196,15 @@ pub fn put(location: &Location, bytes: Bytes) -> Result<(), StorageError> {
     wait_again(location, "write", || location.objects().put(location.path(), bytes.clone().into())).map(drop)
 }
 
+/// As [`put`], where nothing is, as the caller knows: a store is not asked.
+pub fn put_fresh(location: &Location, bytes: Bytes) -> Result<(), StorageError> {
+    refuse_read_only(location)?;
+    refuse_special_file(location)?;
+    let options = || PutOptions { extensions: fresh(), ..PutOptions::default() };
+    let put = || location.objects().put_opts(location.path(), bytes.clone().into(), options());
+    wait_again(location, "write", put).map(drop)
+}
+
 /// Stores `bytes` at `location` at once, unless something is there: then `AlreadyExists`, and nothing changes.
 ///
 /// Of two at once both may be told that they were first, but in the file system: in other stores this is a look and not a lock,
@@ -205,7 +227,15 @@ pub fn create_new(location: &Location, bytes: Bytes) -> Result<(), StorageError>
 
 /// The bytes of a small file. Errors: as of [`Blob::open`] and [`Blob::read`].
 pub fn read(location: &Location) -> Result<Bytes, StorageError> {
+    read_at_most(location, u64::MAX)
+}
+
+/// As [`read`], of a file of at most so many bytes. Errors: `TooLarge`.
+pub fn read_at_most(location: &Location, most: u64) -> Result<Bytes, StorageError> {
     let blob = Blob::open(location)?;
+    if blob.size() > most {
+        return Err(StorageError::TooLarge { location: location.clone(), size: blob.size(), most });
+    }
     blob.read(0..blob.size())
 }
 
@@ -227,12 +257,34 @@ pub fn rename(from: &Location, to: &Location) -> Result<(), StorageError> {
     wait(from, "move", from.objects().rename(from.path(), to.path()))
 }
 
-/// Deletes a directory that is empty, where directories are things of their own.
+/// Deletes a directory, where directories are things of their own, unless something is in it or it is not there.
 pub fn delete_empty(dir: &Location) -> Result<(), StorageError> {
     match dir.local() {
         Some(path) => local::delete_empty(&path).map_err(|error| failed_io(dir, "delete", error)),
+        // HDFS deletes none that is not empty, and says why in words only; so what is in it is looked at first.
+        None if dir.store().kind == Kind::Hdfs => {
+            let found = wait_again(dir, "list", || dir.objects().list_with_delimiter(Some(dir.path())))?;
+            if !found.objects.is_empty() || !found.common_prefixes.is_empty() || dir.path().is_root() {
+                return Ok(());
+            }
+            match wait(dir, "delete", dir.objects().delete(dir.path())) {
+                Err(StorageError::NotFound { .. }) => Ok(()),
+                done => done,
+            }
+        }
         None => Ok(()),
     }
+}
+
+/// Deletes those directories right inside the directory `dir` that are empty and of `ours`, where stores keep such: in HDFS. In
+/// the file system one name may be another writer's who is about to begin.
+pub fn delete_empty_inside(dir: &Location, ours: fn(&str) -> bool) -> Result<(), StorageError> {
+    if dir.store().kind != Kind::Hdfs {
+        return Ok(());
+    }
+    let found = wait_again(dir, "list", || dir.objects().list_with_delimiter(Some(dir.path())))?;
+    let inside = found.common_prefixes.into_iter().map(|path| dir.below(path));
+    inside.filter(|dir| ours(dir.file_name())).try_for_each(|dir| delete_empty(&dir))
 }
 
 /// Deletes what killed writers left unpublished of files of `ours` right inside the directory `dir`; in HDFS also below it, each
@@ -241,8 +293,7 @@ pub fn delete_unpublished(dir: &Location, ours: fn(&str) -> bool) -> Result<(), 
     match dir.local() {
         Some(path) => local::delete_unpublished(&path, ours).map_err(|error| failed_io(dir, "clean up", error)),
         None if dir.store().kind == Kind::Hdfs => {
-            let below = wait(dir, "list", dir.objects().list(Some(dir.path())).try_collect::<Vec<_>>())?;
-            let files = below.into_iter().map(|meta| dir.below(meta.location));
+            let files = published_or_not(dir)?.into_iter().map(|meta| dir.below(meta.location));
             let left = |file: &Location| {
                 let within = file.relative_to(dir)?;
                 let published = unpublished(dir, file.file_name())?;
@@ -262,19 +313,20 @@ fn unpublished<'n>(dir: &Location, name: &'n str) -> Option<&'n str> {
     number.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
 }
 
-/// The files right inside the directory `dir`, in no order.
+/// The files right inside the directory `dir`, in no order. Errors: `NotListed`.
 fn children(dir: &Location) -> Result<Vec<Location>, StorageError> {
-    let mut found = children_and_unpublished(dir)?;
-    found.retain(|file| unpublished(dir, file.file_name()).is_none());
-    Ok(found)
+    refuse_unlisted(dir)?;
+    let found = wait_again(dir, "list", || dir.objects().list_with_delimiter(Some(dir.path())))?;
+    let mut files: Vec<_> = found.objects.into_iter().map(|meta| dir.below(meta.location)).collect();
+    files.retain(|file| unpublished(dir, file.file_name()).is_none());
+    Ok(files)
 }
 
-fn children_and_unpublished(dir: &Location) -> Result<Vec<Location>, StorageError> {
-    if dir.store().kind == Kind::Http {
-        return Ok(Vec::new());
+fn refuse_unlisted(dir: &Location) -> Result<(), StorageError> {
+    match dir.store().kind {
+        Kind::Http => Err(StorageError::NotListed { location: dir.clone() }),
+        _ => Ok(()),
     }
-    let found = wait_again(dir, "list", || dir.objects().list_with_delimiter(Some(dir.path())))?;
-    Ok(found.objects.into_iter().map(|meta| dir.below(meta.location)).collect())
 }
 
 fn refuse_read_only(location: &Location) -> Result<(), StorageError> {
@@ -286,17 +338,31 @@ fn refuse_read_only(location: &Location) -> Result<(), StorageError> {
 
 /// A directory, a pipe or a device would be replaced by a file, not written to.
 fn refuse_special(location: &Location) -> Result<(), StorageError> {
+    refuse_special_file(location)?;
+    if location.local().is_some() {
+        return Ok(());
+    }
+    // In some stores a file and a directory can have one name; then nobody finds what is in the directory.
+    let found = wait_again(location, "look at", || location.objects().list_with_delimiter(Some(location.path())))?;
+    let is_free = found.objects.is_empty() && found.common_prefixes.is_empty();
+    if is_free { Ok(()) } else { Err(StorageError::NotAFile { location: location.clone() }) }
+}
+
+/// As [`refuse_special`], as far as no store need be asked.
+fn refuse_special_file(location: &Location) -> Result<(), StorageError> {
     let special = |path: PathBuf| path.metadata().is_ok_and(|found| !found.is_file());
-    let is_special = match location.local() {
-        _ if location.path().is_root() => true,
-        Some(path) => special(path),
-        // In some stores a file and a directory can have one name; then nobody finds what is in the directory.
-        None => {
-            let found = wait(location, "look at", location.objects().list_with_delimiter(Some(location.path())))?;
-            !found.objects.is_empty() || !found.common_prefixes.is_empty()
-        }
-    };
+    let is_special = location.path().is_root() || location.local().is_some_and(special);
     if is_special { Err(StorageError::NotAFile { location: location.clone() }) } else { Ok(()) }
+}
+
+/// Stands beside a request to store where nothing is.
+#[derive(Clone, Copy, Debug)]
+struct Fresh;
+
+fn fresh() -> Extensions {
+    let mut extensions = Extensions::new();
+    extensions.insert(Fresh);
+    extensions
 }
 
 /// As [`wait`], and again after a failure that may pass, for what may be repeated: the clients of other stores do so themselves.

@@ -1,15 +1,19 @@
 //! Names, keys and passwords for stores.
 //!
 //! Promise: looked up in the environment first, then in the file that `HEADWATER_SECRETS` names, then in Amazon's own file.
-//! Invariant: no value is ever displayed.
+//! Invariant: no value is ever displayed. A secrets file that every user of the machine may read is not used.
 //! Not here: Hadoop's configuration and Kerberos's tickets, which the HDFS client finds by itself.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+
+/// The permissions of users who are neither the owner nor of the group.
+const OTHERS: u32 = 0o007;
 
 /// Values by the names that they have in the environment.
 #[derive(Clone, Default)]
@@ -32,12 +36,7 @@ impl Secrets {
         let variables = std::env::vars_os().filter_map(text);
         let environment: BTreeMap<_, _> = variables.filter(|(_, value)| !value.is_empty()).collect();
         let file = match environment.get("HEADWATER_SECRETS") {
-            Some(path) => {
-                let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-                let text = if is_file { std::fs::read_to_string(path) } else { Err(io::ErrorKind::NotFound.into()) };
-                assignments(&text.map_err(|error| format!("the secrets in {path} cannot be read: {error}"))?)
-                    .map_err(|line| format!("the secrets in {path}: line {line} is not of the form NAME=value"))?
-            }
+            Some(path) => from_file(path)?,
             None => BTreeMap::new(),
         };
         let home = environment.get("HOME").map(|home| Path::new(home).join(".aws/credentials"));
@@ -89,6 +88,19 @@ impl fmt::Debug for Secrets {
     }
 }
 
+/// What is in the secrets file. Errors: a sentence.
+fn from_file(path: &str) -> Result<BTreeMap<String, String>, String> {
+    let found = std::fs::metadata(path)
+        .and_then(|found| if found.is_file() { Ok(found) } else { Err(io::Error::other("it is not a regular file")) });
+    let unread = |error: io::Error| format!("the secrets in {path} cannot be read: {error}");
+    // As ssh does it; a group may be let in, as where a scheduler hands out secrets.
+    if found.map_err(unread)?.permissions().mode() & OTHERS != 0 {
+        return Err(format!("the secrets in {path} are open to every user of this machine: `chmod o= {path}`"));
+    }
+    assignments(&std::fs::read_to_string(path).map_err(unread)?)
+        .map_err(|line| format!("the secrets in {path}: line {line} is not of the form NAME=value"))
+}
+
 /// Lines of `NAME=value`; empty ones and those that begin with `#` are passed over. Errors: the number of a line that is none.
 fn assignments(text: &str) -> Result<BTreeMap<String, String>, usize> {
     let text = text.trim_start_matches('\u{feff}');
@@ -138,6 +150,20 @@ mod tests {
         }
         assert_eq!(secrets.of_amazon(), map(&[("AWS_ACCESS_KEY_ID", "e"), ("AWS_REGION", "f")]));
         assert_eq!(format!("{secrets:?}"), "Secrets");
+    }
+
+    #[test]
+    fn a_file_that_is_open_to_all_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets");
+        std::fs::write(&path, "A=1\n").unwrap();
+        for (mode, is_taken) in [(0o600, true), (0o640, true), (0o660, true), (0o644, false), (0o602, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let found = from_file(path.to_str().unwrap());
+            assert_eq!(found.is_ok(), is_taken, "{mode:o}: {found:?}");
+            assert!(found.map_or_else(|error| error.contains("chmod o="), |found| found == map(&[("A", "1")])));
+        }
+        assert!(from_file(dir.path().to_str().unwrap()).unwrap_err().contains("not a regular file"));
     }
 
     #[test]

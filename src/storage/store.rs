@@ -18,7 +18,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use crate::storage::error::{StorageError, copy};
-use crate::storage::secrets::{self, Secrets};
+use crate::storage::secrets;
 use crate::storage::swift::Swift;
 use crate::storage::tasks;
 
@@ -69,6 +69,14 @@ const KEYS_OF_AMAZON: &[&str] = &[
     "AWS_SKIP_SIGNATURE",
 ];
 
+/// What S3 says, among other words, where it cannot be used as it is set up; and what that means.
+const WORDS_OF_S3: &[(&str, &str)] = &[
+    ("NoSuchBucket", "there is no such bucket"),
+    ("AuthorizationHeaderMalformed", "it is in another region than AWS_REGION says"),
+    ("400 Bad Request", "the server answered 400 Bad Request: are the endpoint, the region and the keys right?"),
+    ("URL scheme is not allowed", "AWS_ALLOW_HTTP forbids an endpoint without TLS"),
+];
+
 impl Kind {
     /// The kind of store that URLs of the scheme are in.
     pub fn of_scheme(scheme: &str) -> Option<Self> {
@@ -105,11 +113,32 @@ impl Store {
         if let Some(store) = open.get(&root) {
             return Ok(Arc::clone(store));
         }
-        let objects =
-            connect(kind, &root, authority).map_err(|reason| StorageError::NotSetUp { store: root.clone(), reason })?;
-        let store = Arc::new(Self { kind, objects });
+        let store = match kind {
+            Kind::Local => Self::local(),
+            Kind::Memory => Self::memory(),
+            Kind::Hdfs => Self::connected(kind, &root, hdfs(&root, authority))?,
+            Kind::S3 => Self::connected(kind, &root, s3(authority))?,
+            Kind::Swift => Self::connected(kind, &root, swift(authority))?,
+            Kind::Http => Self::connected(kind, &root, http(&root))?,
+        };
         open.insert(root, Arc::clone(&store));
         Ok(store)
+    }
+
+    /// A store with a client, which has asked nothing yet, or the sentence that says why there is none.
+    fn connected(
+        kind: Kind,
+        root: &str,
+        client: Result<Arc<dyn ObjectStore>, String>,
+    ) -> Result<Arc<Self>, StorageError> {
+        let objects = client.map_err(|reason| StorageError::NotSetUp { store: root.to_owned(), reason })?;
+        Ok(Arc::new(Self { kind, objects }))
+    }
+
+    /// Why it cannot be used as it is set up, if that is what the store's words say.
+    pub fn why_unusable(&self, words: &str) -> Option<&'static str> {
+        let known = if self.kind == Kind::S3 { WORDS_OF_S3 } else { &[] };
+        known.iter().find(|(sign, _)| words.contains(sign)).map(|(_, reason)| *reason)
     }
 
     /// Whether it can be written at all.
@@ -118,28 +147,18 @@ impl Store {
     }
 }
 
-/// Makes the client; asks nothing yet. Errors: a sentence.
-fn connect(kind: Kind, root: &str, authority: &str) -> Result<Arc<dyn ObjectStore>, String> {
-    let secrets = secrets::known()?;
-    match kind {
-        Kind::Local => Ok(Arc::new(LocalFileSystem::new())),
-        Kind::Memory => Ok(Arc::new(InMemory::new())),
-        Kind::Hdfs => hdfs(root, authority),
-        Kind::S3 => s3(authority, secrets),
-        Kind::Swift => {
-            let parts =
-                authority.rsplit_once('.').filter(|(container, service)| !container.is_empty() && !service.is_empty());
-            let (container, service) = parts.ok_or(
-                "it is written like swift://CONTAINER.SERVICE/path, where SERVICE is a name for the account of your own choice",
-            )?;
-            Ok(Arc::new(Swift::new(container, service, secrets, &connector()?)?))
-        }
-        Kind::Http => {
-            let http = HttpBuilder::new().with_url(root).with_http_connector(connector()?);
-            let http = http.with_client_options(options(root)).with_retry(retries()).build();
-            Ok(Arc::new(http.map_err(|error| error.to_string())?))
-        }
-    }
+fn swift(authority: &str) -> Result<Arc<dyn ObjectStore>, String> {
+    let parts = authority.rsplit_once('.').filter(|(container, service)| !container.is_empty() && !service.is_empty());
+    let (container, service) = parts.ok_or(
+        "it is written like swift://CONTAINER.SERVICE/path, where SERVICE is a name for the account of your own choice",
+    )?;
+    Ok(Arc::new(Swift::new(container, service, secrets::known()?, &connector()?)?))
+}
+
+fn http(root: &str) -> Result<Arc<dyn ObjectStore>, String> {
+    let http = HttpBuilder::new().with_url(root).with_http_connector(connector()?);
+    let http = http.with_client_options(options(root)).with_retry(retries()).build();
+    Ok(Arc::new(http.map_err(|error| error.to_string())?))
 }
 
 fn hdfs(root: &str, authority: &str) -> Result<Arc<dyn ObjectStore>, String> {
@@ -152,9 +171,9 @@ fn hdfs(root: &str, authority: &str) -> Result<Arc<dyn ObjectStore>, String> {
     Ok(Arc::new(built?))
 }
 
-fn s3(bucket: &str, secrets: &Secrets) -> Result<Arc<dyn ObjectStore>, String> {
+fn s3(bucket: &str) -> Result<Arc<dyn ObjectStore>, String> {
     let mut builder = AmazonS3Builder::new();
-    let settings = secrets.of_amazon();
+    let settings = secrets::known()?.of_amazon();
     let endpoint =
         ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"].iter().find_map(|name| settings.get(*name));
     // Without any of these the crate would ask a host of Amazon's own network, which only its machines can reach.

@@ -8,7 +8,8 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use http::Extensions;
+use object_store::{MultipartUpload, PutMultipartOptions, PutOptions, PutPayload};
 use tokio::task::JoinHandle;
 
 use crate::storage::error::failed;
@@ -43,20 +44,23 @@ pub struct Upload {
     /// The end of the next part.
     buffer: Vec<u8>,
     size: u64,
+    /// What the store is told beside the bytes.
+    extensions: Extensions,
 }
 
 impl Upload {
-    pub fn begin(location: &Location) -> Result<Self, StorageError> {
+    pub fn begin(location: &Location, extensions: Extensions) -> Result<Self, StorageError> {
         let is_local = location.local().is_some();
         Ok(Self {
             cut: if is_local { &LOCAL } else { &REMOTE },
-            parts: if is_local { Some(begin(location)?) } else { None },
+            parts: if is_local { Some(begin(location, &extensions)?) } else { None },
             sent: 0,
             on_their_way: VecDeque::new(),
             pieces: Vec::new(),
             pieces_len: 0,
             buffer: Vec::new(),
             size: 0,
+            extensions,
         })
     }
 
@@ -103,7 +107,9 @@ impl Upload {
         self.gather();
         if self.parts.is_none() {
             let whole: PutPayload = std::mem::take(&mut self.pieces).into_iter().collect();
-            wait_again(location, "write", || location.objects().put(location.path(), whole.clone()))?;
+            let options = || PutOptions { extensions: self.extensions.clone(), ..PutOptions::default() };
+            let put = || location.objects().put_opts(location.path(), whole.clone(), options());
+            wait_again(location, "write", put)?;
             return Ok(self.size);
         }
         if self.pieces_len > 0 {
@@ -131,15 +137,16 @@ impl Upload {
         let part: PutPayload = std::mem::take(&mut self.pieces).into_iter().collect();
         let parts = match &mut self.parts {
             Some(parts) => parts,
-            none => none.insert(begin(location)?),
+            none => none.insert(begin(location, &self.extensions)?),
         };
         self.on_their_way.push_back(start(location)?.spawn(parts.put_part(part)));
         Ok(())
     }
 }
 
-fn begin(location: &Location) -> Result<Box<dyn MultipartUpload>, StorageError> {
-    wait(location, "create", location.objects().put_multipart(location.path()))
+fn begin(location: &Location, extensions: &Extensions) -> Result<Box<dyn MultipartUpload>, StorageError> {
+    let options = PutMultipartOptions { extensions: extensions.clone(), ..PutMultipartOptions::default() };
+    wait(location, "create", location.objects().put_multipart_opts(location.path(), options))
 }
 
 impl Drop for Upload {

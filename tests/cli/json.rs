@@ -82,6 +82,14 @@ fn the_report_file_is_what_json_prints() {
 }
 
 #[test]
+fn what_is_gone_with_the_process_is_not_offered_next() {
+    let env = TestEnv::new();
+    let run = |places: &str| env.run(&format!("bootstrap --dump $SAMPLES/items.ttl {places} --json")).expect(0, &[]);
+    assert_eq!(run("--savepoint-dir memory:sp").json()["next_command"], Value::Null);
+    assert!(run("--savepoint-dir $DIR/sp").json()["next_command"].is_string());
+}
+
+#[test]
 fn problems_of_a_damaged_savepoint_are_json_too() {
     let env = TestEnv::new();
     env.run("bootstrap --dump $SAMPLES/items.ttl --savepoint-dir $DIR/sp").expect(0, &[]);

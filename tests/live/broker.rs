@@ -13,7 +13,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 pub const KAFKA: &str = "HEADWATER_LIVE_KAFKA";
-const PATIENCE: Duration = Duration::from_secs(20);
+/// On a machine that has other things to do, a thousand partitions are made in a minute.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Does `work`, and again while what it is told passes. Panics where it is told something else, or the time is up.
 fn patiently<T>(what: &str, mut work: impl FnMut() -> KafkaResult<T>) -> T {
@@ -108,7 +109,8 @@ impl Broker {
             made.into_iter().find_map(failed).map_or(Ok(()), Err)
         });
         // Made is not yet known to all of the broker.
-        for _ in 0..100 {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
             let metadata = patiently("topics", || admin.inner().fetch_metadata(None, PATIENCE));
             let led = |name: &String| {
                 let topic = metadata.topics().iter().find(|topic| topic.name() == name);

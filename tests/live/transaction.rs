@@ -41,7 +41,7 @@ impl Line {
             brokers: broker.brokers.clone(),
             group: broker.named("group"),
             properties: Vec::new(),
-            timeout: 15 * SECOND,
+            timeout: 60 * SECOND,
         };
         let [from, to] = topics.map(|topic| Topic::parse(&topic).unwrap());
         Self { broker, settings, env: Env { now, ..Env::default() }, from, to: Partition { topic: to, number: 0 } }

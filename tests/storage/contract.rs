@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use headwater::storage::{
-    Blob, Entry, Location, StorageError, Writer, claim, create_new, delete, exists, expand, list, put, read,
+    Blob, Entry, Location, StorageError, Writer, claim, create_new, delete, delete_empty, exists, expand, list, put,
+    put_fresh, read, read_at_most,
 };
 
 /// What it says, and its check.
@@ -18,6 +19,8 @@ pub type Law = (&'static str, fn(&Location));
 /// The contract of a store, each function on its own fresh directory.
 pub const CONTRACT: &[Law] = &[
     ("put and read", put_and_read),
+    ("what is stored where nothing is", what_is_stored_where_nothing_is),
+    ("an empty directory", an_empty_directory),
     ("names of any kind", names_of_any_kind),
     ("a writer publishes whole", a_writer_publishes_whole),
     ("a writer takes pieces of any size", a_writer_takes_pieces_of_any_size),
@@ -43,6 +46,36 @@ fn put_and_read(root: &Location) {
     }
     assert!(matches!(Blob::open(&root.join("c")), Err(StorageError::NotFound { .. })));
     assert!(matches!(Blob::open(&root.join("a")), Err(StorageError::NotFound { .. } | StorageError::NotAFile { .. })));
+}
+
+fn what_is_stored_where_nothing_is(root: &Location) {
+    put_fresh(&root.join("a/b"), Bytes::from_static(b"0123456789")).unwrap();
+    let mut writer = Writer::create_fresh(&root.join("a/c")).unwrap();
+    // In more than one part, and in one.
+    let long = bytes(9 << 20, 3);
+    writer.give(long.clone()).unwrap();
+    assert_eq!(writer.finish().unwrap(), long.len() as u64);
+    let mut writer = Writer::create_fresh(&root.join("a/d")).unwrap();
+    writer.append(b"short").unwrap();
+    writer.finish().unwrap();
+    assert_eq!(read(&root.join("a/b")).unwrap(), "0123456789");
+    assert!(read(&root.join("a/c")).unwrap() == long);
+    assert_eq!(read_at_most(&root.join("a/d"), 5).unwrap(), "short");
+    let larger = read_at_most(&root.join("a/d"), 4);
+    assert!(matches!(larger, Err(StorageError::TooLarge { size: 5, most: 4, .. })), "{larger:?}");
+}
+
+fn an_empty_directory(root: &Location) {
+    let file = root.join("dir/file");
+    put(&file, Bytes::from_static(b"x")).unwrap();
+    delete_empty(&root.join("dir")).unwrap();
+    assert_eq!(read(&file).unwrap(), "x", "not empty, so it stays");
+    delete(&file).unwrap();
+    delete_empty(&root.join("dir")).unwrap();
+    delete_empty(&root.join("dir")).unwrap();
+    if let Some(path) = root.join("dir").local() {
+        assert!(!path.exists());
+    }
 }
 
 fn names_of_any_kind(root: &Location) {

@@ -7,7 +7,7 @@ mod server;
 
 use bytes::Bytes;
 use contract::CONTRACT;
-use headwater::storage::{Blob, Location, StorageError, Writer, claim, exists, expand, list, put};
+use headwater::storage::{Blob, Location, StorageError, Writer, claim, exists, expand, list, put, walk};
 use server::{Said, said, serve};
 
 #[test]
@@ -55,6 +55,9 @@ fn a_web_server_is_read_in_ranges_and_never_written() {
     assert!(!exists(&none).unwrap() && list(&none).unwrap().is_empty());
     assert!(matches!(Blob::open(&none), Err(StorageError::NotFound { .. })));
     assert_eq!(expand(&file.to_string()).unwrap().len(), 1);
+    // Which files it has, it does not tell; that there is none is not known.
+    assert!(matches!(expand(&format!("{url}/dumps/a*")), Err(StorageError::NotListed { .. })));
+    assert!(matches!(walk(&none), Err(StorageError::NotListed { .. })));
     assert!(matches!(expand(&none.to_string()), Err(StorageError::NotFound { .. })));
     let refused = [put(&file, Bytes::new()).err(), Writer::create(&file).err(), claim(&file).err()];
     assert!(refused.iter().all(|error| matches!(error, Some(StorageError::ReadOnly { .. }))), "{refused:?}");

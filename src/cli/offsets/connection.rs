@@ -7,7 +7,7 @@ use crate::env::Env;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::{Property, Settings};
 use crate::offsets::span::Span;
-use crate::storage::{Blob, Location};
+use crate::storage::{self, Location};
 
 /// The variable of the environment that holds a password: not a flag, which others could see.
 const PASSWORD: &str = "HEADWATER_KAFKA_PASSWORD";
@@ -69,12 +69,8 @@ fn broker(text: &str) -> Result<String, &'static str> {
 }
 
 fn from_file(file: &str) -> Result<Vec<Property>, CliError> {
-    let blob = Blob::open(&Location::parse(file)?)?;
-    let no_text = || CliError::usage(format!("{file} is no file of properties: it is no text of up to 1 MiB"));
-    if blob.size() > MAX_BYTES {
-        return Err(no_text());
-    }
-    let text = blob.read(0..blob.size())?;
-    let text = std::str::from_utf8(&text).map_err(|_| no_text())?;
+    let text = storage::read_at_most(&Location::parse(file)?, MAX_BYTES)?;
+    let no_text = |_| CliError::usage(format!("{file} is no file of properties: it is no text in UTF-8"));
+    let text = std::str::from_utf8(&text).map_err(no_text)?;
     Property::parse_lines(text).map_err(|(line, error)| CliError::usage(format!("{file}, line {line}: {error}")))
 }

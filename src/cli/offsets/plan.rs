@@ -7,9 +7,10 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::bootstrap::gather;
-use crate::bootstrap::report::{counted, grouped};
+use crate::bootstrap::report::{counted, grouped, quote};
 use crate::bootstrap::{From, OnBadEntity};
 use crate::cli::Output;
+use crate::cli::dump_start;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::input::Existing;
 use crate::cli::offsets::connection::Connection;
@@ -86,9 +87,6 @@ struct StartArgs {
     dumps: Vec<String>,
 }
 
-/// How the state of a group begins that has members.
-const ACTIVE: &str = "ACTIVE";
-
 fn presets() -> clap::builder::PossibleValuesParser {
     PRESETS.iter().map(|preset| preset.name).into()
 }
@@ -123,10 +121,7 @@ fn start_of_dumps(dumps: &[String], env: &Env, output: &Output) -> Result<Timest
     let manner = Manner { scheme: &UrisScheme::wikidata(), strict: false };
     let headers = gather::headers(&From::Dumps(files?.concat()), manner, OnBadEntity::Stop, env)?;
     drop(watcher);
-    headers.oldest().ok_or_else(|| {
-        CliError::new(Kind::Data, format!("no start time: {} dump headers, none with a date", headers.count))
-            .hint("give whole dumps, or the time with --start-time")
-    })
+    dump_start::oldest(&headers).map_err(|error| error.hint("give whole dumps, or the time with --start-time"))
 }
 
 /// The oldest date of the dumps that a savepoint was made from.
@@ -161,7 +156,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         let json = Bytes::from(plan.to_json());
         if replace { storage::put(target, json)? } else { storage::create_new(target, json)? }
     }
-    let view = View::of(&plan, Some(&state), target.map(|target| target.to_string()));
+    let view = View::of(&plan, Some(&state), target.as_ref());
     output.result(&view, &view)
 }
 
@@ -172,6 +167,8 @@ pub struct View {
     group: String,
     /// What Kafka says of the group, if it was asked.
     group_state: Option<String>,
+    /// Whether it has members, if Kafka was asked and tells.
+    group_active: Option<bool>,
     wanted: String,
     margin: String,
     start_time: String,
@@ -181,7 +178,10 @@ pub struct View {
     /// What must be allowed before it is applied.
     risks: Vec<&'static str>,
     positions: Vec<PositionView>,
+    /// Where it was written.
     plan: Option<String>,
+    #[serde(skip)]
+    next_command: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -217,13 +217,14 @@ struct PositionView {
 
 impl View {
     /// Of a plan; `state` is what Kafka says of the group, `file` where the plan was written.
-    pub fn of(plan: &Plan, state: Option<&GroupState>, file: Option<String>) -> Self {
+    pub fn of(plan: &Plan, state: Option<&GroupState>, file: Option<&Location>) -> Self {
         let start = plan.start.time();
         let too_few = |(topic, partitions): (&Topic, u32)| TooFew { topic: topic.to_string(), partitions };
         Self {
             cluster: plan.cluster.clone(),
             group: plan.group.clone(),
             group_state: state.map(in_words),
+            group_active: state.and_then(is_active),
             wanted: plan.start.wanted.to_string(),
             margin: plan.start.margin.to_string(),
             start_time: start.to_string(),
@@ -232,15 +233,26 @@ impl View {
             partitions: plan.positions.len(),
             risks: plan.risks().into_iter().map(|risk| risk.name()).collect(),
             positions: plan.positions.iter().map(|position| PositionView::of(position, start)).collect(),
-            plan: file,
+            plan: file.map(Location::to_string),
+            next_command: file
+                .filter(|file| !file.ends_with_process())
+                .map(|file| format!("headwater offsets apply {}", quote(&file.to_string()))),
         }
+    }
+}
+
+fn is_active(state: &GroupState) -> Option<bool> {
+    match state {
+        GroupState::Idle => Some(false),
+        GroupState::Active { .. } => Some(true),
+        GroupState::Unclear(_) => None,
     }
 }
 
 fn in_words(state: &GroupState) -> String {
     match state {
         GroupState::Idle => "no member".to_owned(),
-        GroupState::Active { state, members } => format!("{ACTIVE} ({state}): {}", members.join(", ")),
+        GroupState::Active { state, members } => format!("ACTIVE ({state}): {}", members.join(", ")),
         GroupState::Unclear(_) => {
             "of a newer protocol; whether it has members, Kafka does not tell this client".to_owned()
         }
@@ -349,7 +361,7 @@ impl fmt::Display for View {
         Table { head: HEAD, rows: self.positions.iter().map(|position| &position.row).collect() }.fmt(f)?;
         let risky = self.positions.iter().filter(|position| !position.risks.is_empty()).count();
         let of = counted(self.partitions as u64, "partition");
-        let is_active = self.group_state.as_deref().is_some_and(|state| state.starts_with(ACTIVE));
+        let is_active = self.group_active == Some(true);
         if is_active {
             writeln!(f, "verdict     group active: stop it first, or `apply` refuses")?;
         }
@@ -366,6 +378,6 @@ impl fmt::Display for View {
             let flags: Vec<_> = self.risks.iter().map(|risk| format!("--allow-{risk}")).collect();
             writeln!(f, "            {}", flags.join(" "))?;
         }
-        self.plan.iter().try_for_each(|plan| writeln!(f, "next        headwater offsets apply {plan}"))
+        self.next_command.iter().try_for_each(|command| writeln!(f, "next        {command}"))
     }
 }

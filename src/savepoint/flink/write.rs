@@ -319,7 +319,7 @@ impl StateFile {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let mut writer = Writer::create(&self.location)?;
+                let mut writer = Writer::create_fresh(&self.location)?;
                 writer.append(&header::of_last_seen())?;
                 none.insert(writer)
             }

@@ -27,7 +27,7 @@ use crate::savepoint::{OnExisting, Problem, SavepointError, Written, place};
 use crate::state::StateTable;
 use crate::storage::{self, Location, StorageError};
 
-pub use paths::is_ours;
+pub use paths::{is_our_directory, is_ours};
 
 /// What [`verify`] found.
 #[derive(Debug)]

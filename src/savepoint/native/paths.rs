@@ -144,6 +144,11 @@ pub fn shared_names(manifest: &Manifest) -> BTreeSet<String> {
     paths.filter_map(|path| Some(path.strip_prefix(TO_SHARED)?.to_owned())).collect()
 }
 
+/// Whether a name is that of a directory in which one attempt has its state files.
+pub fn is_our_directory(name: &str) -> bool {
+    name.strip_prefix(STATE).is_some_and(|attempt| !attempt.is_empty() && Attempt::parse(attempt).is_some())
+}
+
 /// Where the files of one savepoint are.
 pub struct Paths<'a>(pub &'a Location);
 

@@ -47,6 +47,7 @@ pub fn write(
         // The first error is the one to tell. What cannot be removed now is removed by the next run.
         parts.iter().for_each(|(name, _)| drop(storage::delete(&Paths(dir).of(*name))));
         of_stream.iter().for_each(|stream| drop(storage::delete(&Paths(dir).of(stream.file.name))));
+        place::delete_empty(dir);
     }
     if written.is_ok() {
         place::tidy(dir, &old);
@@ -90,7 +91,7 @@ pub fn write_parts(
 /// Writes one file of the savepoint or checkpoint in `dir`.
 pub fn write_file<N: Name>(dir: &Location, name: N, bytes: Vec<u8>, rows: u64) -> Result<Stored<N>, SavepointError> {
     let file = Stored::of(name, &bytes, rows);
-    storage::put(&Paths(dir).of(name), Bytes::from(bytes))?;
+    storage::put_fresh(&Paths(dir).of(name), Bytes::from(bytes))?;
     Ok(file)
 }
 

@@ -30,6 +30,7 @@ use object_store::{
 };
 use serde::Deserialize;
 
+use crate::storage::Fresh;
 use crate::storage::error::Unusable;
 use crate::storage::secrets::Secrets;
 use crate::storage::swift::account::{Account, Answer, Ask, Pauses, body, failed, length};
@@ -219,14 +220,16 @@ impl ObjectStore for Swift {
             PutMode::Overwrite => false,
             PutMode::Update(_) => return Err(unable("to replace an object only if it is a certain one")),
         };
-        let old = if is_new { Vec::new() } else { self.0.segments_of(location.as_ref()).await? };
+        let may_replace = !is_new && opts.extensions.get::<Fresh>().is_none();
+        let old = if may_replace { self.0.segments_of(location.as_ref()).await? } else { Vec::new() };
         let md5 = self.0.put(location.as_ref(), payload, is_new).await?;
         self.0.forget(&old).await;
         Ok(PutResult { e_tag: Some(md5), version: None })
     }
 
-    async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        Ok(Box::new(Segments::new(Arc::clone(&self.0), location)?))
+    async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let may_replace = opts.extensions.get::<Fresh>().is_none();
+        Ok(Box::new(Segments::new(Arc::clone(&self.0), location, may_replace)?))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {

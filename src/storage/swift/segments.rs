@@ -27,6 +27,8 @@ pub struct Segments {
     /// What the names of the segments begin with.
     stem: String,
     stored: Arc<Mutex<Vec<Option<Segment>>>>,
+    /// Whether something may have its name already.
+    may_replace: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -37,10 +39,10 @@ struct Segment {
 
 impl Segments {
     /// Begins an object. Errors: `Generic` where the system has no random numbers.
-    pub fn new(container: Arc<Container>, location: &Path) -> Result<Self> {
+    pub fn new(container: Arc<Container>, location: &Path, may_replace: bool) -> Result<Self> {
         let attempt = Attempt::fresh().map_err(failed)?;
         let stem = format!("{SEGMENTS}/{location}/segments{attempt}");
-        Ok(Self { container, path: location.to_string(), stem, stored: Arc::default() })
+        Ok(Self { container, path: location.to_string(), stem, stored: Arc::default(), may_replace })
     }
 
     fn name(&self, at: usize) -> String {
@@ -76,7 +78,7 @@ impl MultipartUpload for Segments {
         let payload = PutPayload::from(json!(manifest).to_string());
         let headers = [("Content-Type", "application/octet-stream".to_owned())];
         let query = [("multipart-manifest", "put")];
-        let old = self.container.segments_of(&self.path).await?;
+        let old = if self.may_replace { self.container.segments_of(&self.path).await? } else { Vec::new() };
         let answer = self.container.ask(Method::PUT, &self.path, &query, &headers, payload).await?;
         checked(answer.response, &self.path).await?;
         self.container.forget(&old).await;

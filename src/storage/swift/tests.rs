@@ -139,6 +139,28 @@ fn an_object_stored_by_a_lost_request_is_our_own() {
 }
 
 #[test]
+fn where_nothing_is_nothing_is_looked_for() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    let url = serve(move |got| {
+        log.lock().unwrap().push(got.line.split(['/', ' ']).next().unwrap_or_default().to_owned());
+        Some(said(if got.line.starts_with("HEAD") { 404 } else { 201 }))
+    });
+    let (store, path) = (with_token(&url), Path::from("x"));
+    for (is_fresh, expected) in [(true, ["PUT", "PUT PUT"]), (false, ["HEAD PUT", "PUT HEAD PUT"])] {
+        let extensions = || if is_fresh { crate::storage::fresh() } else { http::Extensions::new() };
+        let options = PutOptions { extensions: extensions(), ..PutOptions::default() };
+        wait(store.put_opts(&path, "whole".into(), options)).unwrap();
+        assert_eq!(asked.lock().unwrap().drain(..).collect::<Vec<_>>().join(" "), expected[0]);
+        let options = PutMultipartOptions { extensions: extensions(), ..PutMultipartOptions::default() };
+        let mut parts = wait(store.put_multipart_opts(&path, options)).unwrap();
+        wait(parts.put_part("in parts".into())).unwrap();
+        wait(parts.complete()).unwrap();
+        assert_eq!(asked.lock().unwrap().drain(..).collect::<Vec<_>>().join(" "), expected[1]);
+    }
+}
+
+#[test]
 fn a_listing_has_all_pages_and_only_what_has_a_name() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&asked);

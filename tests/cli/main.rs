@@ -43,6 +43,7 @@ mod job;
 /// `sql`.
 #[cfg(feature = "sql")]
 mod sql;
+mod stream;
 #[cfg(feature = "sql")]
 mod tables;
 

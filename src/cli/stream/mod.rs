@@ -34,8 +34,8 @@ use crate::wikibase::timestamp::Timestamp;
 #[command(after_long_help = "\
 Examples:
   Without any server, on the samples:
-    headwater stream --initial-state target/first-savepoint --events data-samples/events.ndjson \\
-      --entity-data-dir data-samples/entity-data --mutations target/mutations.ndjson
+    headwater stream --initial-state target/first-savepoint --events data-samples/stream/events.ndjson \\
+      --entity-data-dir data-samples/stream/entity-data --mutations target/mutations.ndjson
 
   Wikidata, from Kafka to Kafka:
     headwater stream --brokers kafka1:9092 --group wdqs_streaming_updater --preset wdqs --prefix eqiad. --prefix codfw. \\

@@ -10,6 +10,8 @@ mod ahead;
 mod blob;
 mod claim;
 mod error;
+#[cfg(test)]
+pub mod faulty;
 mod glob;
 mod local;
 mod location;

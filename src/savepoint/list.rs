@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::savepoint::checkpoint::id::CheckpointId;
 use crate::savepoint::flink::{Form, Keyed, Opened};
 use crate::savepoint::{Format, METADATA, Problem, SavepointError, native, with_causes};
 use crate::storage::{self, Entry, Location, Walk};
@@ -21,7 +22,7 @@ pub struct Listed {
     pub kind: Kind,
     /// When `_metadata` was written, or the newest of its files.
     pub written: Option<Timestamp>,
-    /// Bytes of all its files.
+    /// Bytes of all its files, of a checkpoint also of those that others name too.
     pub bytes: u64,
     /// What is wrong; nothing if it is complete.
     pub problems: Vec<String>,
@@ -41,6 +42,8 @@ pub struct Listing {
 pub enum Kind {
     /// Our own savepoint.
     Native,
+    /// A checkpoint of our own updater.
+    Checkpoint(CheckpointId),
     /// Flink's savepoint or checkpoint.
     Flink {
         /// The number of the checkpoint.
@@ -96,6 +99,7 @@ impl Listed {
     fn number(&self) -> i64 {
         match self.kind {
             Kind::Flink { checkpoint, .. } => checkpoint,
+            Kind::Checkpoint(id) => i64::try_from(id.number()).unwrap_or(i64::MAX),
             Kind::Native | Kind::Unknown => 0,
         }
     }
@@ -110,10 +114,11 @@ fn savepoint_of(file: &str) -> &str {
     }
 }
 
-/// Whether a directory has a name that Flink gives to what becomes a checkpoint or a savepoint.
+/// Whether a directory has a name that Flink, or our updater, gives to what becomes a checkpoint or a savepoint.
 fn is_one(dir: &str) -> bool {
     let name = dir.rsplit('/').next().unwrap_or_default();
     name.starts_with("savepoint-")
+        || CheckpointId::of_dir(name).is_some()
         || name
             .strip_prefix("chk-")
             .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
@@ -122,8 +127,8 @@ fn is_one(dir: &str) -> bool {
 fn look(dir: &Location) -> (Kind, u64, Vec<String>) {
     let looked = Format::of(dir).and_then(|format| match format {
         Format::Native => native::inspect(dir).and_then(|manifest| {
-            let bytes = manifest.files.iter().map(|file| file.size).sum();
-            Ok((Kind::Native, bytes, native::missing(dir, &manifest)?))
+            let kind = manifest.checkpoint.map_or(Kind::Native, Kind::Checkpoint);
+            Ok((kind, manifest.size().1, native::missing(dir, &manifest)?))
         }),
         Format::Flink => Opened::open(dir).and_then(|opened| {
             let metadata = &opened.metadata;

@@ -62,6 +62,12 @@ impl Location {
         Self { store: Store::memory(), path: Path::ROOT, text: "memory:".into() }
     }
 
+    /// The root of a store that is made for tests.
+    #[cfg(test)]
+    pub(super) fn root_of(store: Arc<Store>) -> Self {
+        Self { store, path: Path::ROOT, text: "memory:".into() }
+    }
+
     /// A URL of another store than the file system.
     fn in_store(text: &str, scheme: &str) -> Result<Self, StorageError> {
         let Some(kind) = Kind::of_scheme(scheme) else {

@@ -11,6 +11,8 @@ pub mod appended;
 mod blob;
 mod claim;
 mod error;
+#[cfg(test)]
+pub mod faulty;
 mod glob;
 mod local;
 mod location;

@@ -12,14 +12,15 @@ use crate::cli::input::{Existing, FormatArg, Parallelism, WikiArgs};
 use crate::cli::savepoint::dir;
 use crate::env::Env;
 use crate::savepoint::native::manifest::{CREATED_BY, Input, Provenance};
-use crate::savepoint::{self, About, Contents, Written};
+use crate::savepoint::{self, About, Contents, Format, Written, native};
 use crate::storage::Location;
 
 /// Write the state of a savepoint as a savepoint in another format
 ///
 /// In Flink's format it is the canonical savepoint that upstream's bootstrap job would have written: the streaming-updater-producer
 /// restores it. From Flink's format, the revisions are taken; buffered events and timers have no place in our own, so a
-/// savepoint with some is refused unless told otherwise. (They are in `inspect --json`.)
+/// savepoint with some is refused unless told otherwise. (They are in `inspect --json`.) A checkpoint of headwater's updater becomes a
+/// native savepoint with all that it holds, and needs nothing outside of its directory.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -56,9 +57,9 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let existing = args.existing.policy();
     savepoint::check_target(&target, existing)?;
     let contents = savepoint::read(&dir)?.whole(&dir)?;
-    let left_out = besides(&contents);
+    let (left_out, what) = besides(&contents, target.format);
     if left_out > 0 && !args.drop_buffered {
-        let message = format!("{dir} holds {left_out} buffered events and timers, which would be lost");
+        let message = format!("{dir} holds {left_out} {what}, which would be lost");
         return Err(CliError::new(Kind::Data, message).hint(
             "stop the job so that it drains them, or pass --drop-buffered: then follow the stream from before them",
         ));
@@ -68,18 +69,26 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         About::Flink(opened, _) => provenance(args, env, &dir, opened.size().0)?,
     };
     let stop = || env.stop.load(Ordering::Relaxed);
-    let Written { files, bytes } = savepoint::write(&target, &contents.state, &made, existing, &stop)?;
+    let (state, stream) = (&contents.state, &contents.stream);
+    let Written { files, bytes } = match target.format {
+        Format::Native => native::write_with_stream(&target.dir, state, &made, stream, existing, &stop)?,
+        Format::Flink => savepoint::write(&target, state, &made, existing, &stop)?,
+    };
     let entities = contents.state.len();
     let location = target.dir.to_string();
-    let convert = Convert { location, format: target.format.name(), entities, files, bytes, left_out };
+    let convert = Convert { location, format: target.format.name(), entities, files, bytes, left_out, what };
     output.result(&convert, &convert)
 }
 
-/// How many entries it holds besides the state.
-fn besides(contents: &Contents) -> u64 {
-    match &contents.about {
-        About::Native(_) => 0,
-        About::Flink(_, entries) => entries.besides(),
+/// How many entries it holds that have no place in the format, and what they are.
+fn besides(contents: &Contents, format: Format) -> (u64, &'static str) {
+    const OURS: &str = "buffered events and mutations";
+    match (&contents.about, format) {
+        (About::Native(_), Format::Native) => (0, OURS),
+        (About::Native(_), Format::Flink) => {
+            ((contents.stream.buffered.len() + contents.stream.pending.len()) as u64, OURS)
+        }
+        (About::Flink(_, entries), _) => (entries.besides(), "buffered events and timers"),
     }
 }
 
@@ -103,6 +112,8 @@ struct Convert {
     files: u64,
     bytes: u64,
     left_out: u64,
+    #[serde(skip)]
+    what: &'static str,
 }
 
 impl fmt::Display for Convert {
@@ -111,7 +122,7 @@ impl fmt::Display for Convert {
         let Self { location, format, .. } = self;
         writeln!(f, "converted   {} entities to {location} ({format}): {files}, {bytes}", grouped(self.entities))?;
         if self.left_out > 0 {
-            writeln!(f, "left out    {} buffered events and timers", grouped(self.left_out))?;
+            writeln!(f, "left out    {} {}", grouped(self.left_out), self.what)?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::savepoint::list::{self, Listed};
 
 /// Find the savepoints and checkpoints below a directory, and say which one to restore from
 ///
-/// Finds headwater's own, and Flink's savepoints and checkpoints (chk-N), such as those below a job's directory. One is
+/// Finds headwater's own savepoints and checkpoints, and Flink's, such as those (chk-N) below a job's directory. One is
 /// complete if its _metadata is valid and every file that it names is there; the newest of these is the one to restore from,
 /// unless it is of another job. Ends with exit code 1 if there is none.
 #[derive(Debug, clap::Args)]
@@ -71,6 +71,11 @@ impl Line {
     fn of(found: &Listed) -> Self {
         let (kind, checkpoint, form) = match found.kind {
             list::Kind::Native => ("headwater savepoint".to_owned(), None, Some(Form::Canonical)),
+            list::Kind::Checkpoint(id) => (
+                format!("headwater checkpoint {}", id.number()),
+                i64::try_from(id.number()).ok(),
+                Some(Form::Canonical),
+            ),
             list::Kind::Flink { checkpoint, origin, form } => {
                 let origin = origin.unwrap_or("savepoint");
                 let form_name = match form {

@@ -15,7 +15,8 @@ use crate::storage::Location;
 
 /// Inspect, verify, convert, export, compare or list savepoints
 ///
-/// Savepoints are headwater's own, or canonical ones of Flink's streaming-updater-producer; which, is told by their content.
+/// Savepoints are headwater's own, or canonical ones of Flink's streaming-updater-producer; which, is told by their content. A
+/// checkpoint of headwater's updater, chk-NUMBER-NONCE beside `shared`, is read wherever a savepoint is.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:

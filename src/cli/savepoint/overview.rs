@@ -11,7 +11,7 @@ use crate::cli::error::{CliError, Kind, in_a_line};
 use crate::cli::savepoint::dir;
 use crate::event::InputEvent;
 use crate::savepoint::flink::{Entries, Opened, OperatorId};
-use crate::savepoint::native::manifest::Manifest;
+use crate::savepoint::native::manifest::{Manifest, StartOffset};
 use crate::savepoint::{self, About, Format, SavepointError, Verified, native};
 use crate::state::KindCount;
 use crate::storage::Location;
@@ -102,8 +102,30 @@ struct NativeOverview {
     kinds: Vec<KindOverview>,
     files: usize,
     bytes: u64,
+    #[serde(flatten)]
+    checkpoint: Option<CheckpointOverview>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<StreamOverview>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<Vec<String>>,
+}
+
+/// What makes it a checkpoint.
+#[derive(Serialize)]
+struct CheckpointOverview {
+    checkpoint: String,
+    deltas: usize,
+    changes: u64,
+}
+
+/// What a stream had in hand.
+#[derive(Serialize)]
+struct StreamOverview {
+    offsets: Vec<StartOffset>,
+    watermark: Option<String>,
+    buffered: u64,
+    pending: u64,
+    outputs: u64,
 }
 
 /// Of Flink's.
@@ -207,9 +229,30 @@ impl NativeOverview {
             headers: made.dump_starts.as_ref().map_or(0, |starts| starts.headers),
             kinds: KindOverview::all(manifest.counts),
             files: manifest.files.len(),
-            bytes: manifest.files.iter().map(|file| file.size).sum(),
+            bytes: manifest.size().1,
+            checkpoint: manifest.checkpoint.map(|id| CheckpointOverview {
+                checkpoint: id.to_string(),
+                deltas: manifest.deltas.len(),
+                changes: manifest.deltas.iter().map(|delta| delta.rows).sum(),
+            }),
+            stream: StreamOverview::of(manifest),
             problems: None,
         }
+    }
+}
+
+impl StreamOverview {
+    /// Nothing, where there was no stream.
+    fn of(manifest: &Manifest) -> Option<Self> {
+        let stored = manifest.stream.as_ref();
+        let is_there = stored.is_some() || !manifest.offsets.is_empty() || manifest.watermark.is_some();
+        is_there.then(|| Self {
+            offsets: manifest.offsets.clone(),
+            watermark: manifest.watermark.map(|watermark| watermark.to_string()),
+            buffered: stored.map_or(0, |stored| stored.events),
+            pending: stored.map_or(0, |stored| stored.mutations),
+            outputs: stored.map_or(0, |stored| stored.outputs),
+        })
     }
 }
 
@@ -276,7 +319,15 @@ impl fmt::Display for Overview<'_> {
 
 impl fmt::Display for NativeOverview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "savepoint   {}: {} state files, {}", self.location, self.files, size(self.bytes))?;
+        match &self.checkpoint {
+            Some(CheckpointOverview { checkpoint, deltas, changes }) => {
+                let (files, deltas) = (counted(self.files as u64, "state file"), counted(*deltas as u64, "file"));
+                let changes = counted(*changes, "change");
+                let size = size(self.bytes);
+                writeln!(f, "checkpoint  {}: {checkpoint}, {files}, {changes} in {deltas}, {size}", self.location)?;
+            }
+            None => writeln!(f, "savepoint   {}: {} state files, {}", self.location, self.files, size(self.bytes))?,
+        }
         writeln!(f, "made        {} by {}", self.created_at, self.created_by)?;
         for input in &self.inputs {
             writeln!(f, "from        {input}")?;
@@ -287,7 +338,26 @@ impl fmt::Display for NativeOverview {
             None => writeln!(f, "start time  not known")?,
         }
         write_kinds(f, &self.kinds)?;
+        if let Some(stream) = &self.stream {
+            stream.fmt(f)?;
+        }
         write_problems(f, self.problems.as_deref(), "every byte is as it was written")
+    }
+}
+
+impl fmt::Display for StreamOverview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for StartOffset { topic, partition, offset } in self.offsets.iter().take(SHOWN) {
+            writeln!(f, "position    {} {partition}: {offset}", in_a_line(topic))?;
+        }
+        if self.offsets.len() > SHOWN {
+            writeln!(f, "            … and {} more (see --json)", grouped((self.offsets.len() - SHOWN) as u64))?;
+        }
+        if let Some(watermark) = &self.watermark {
+            writeln!(f, "watermark   {watermark}")?;
+        }
+        let (events, mutations) = (counted(self.buffered, "event"), counted(self.pending, "mutation"));
+        writeln!(f, "in hand     {events} buffered, {mutations} not yet sent")
     }
 }
 

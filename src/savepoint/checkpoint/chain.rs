@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::savepoint::checkpoint::plan::{Plan, is_for_merging, plan};
+use crate::savepoint::checkpoint::plan::{Limits, Plan};
 use crate::savepoint::checkpoint::shelf::Names;
 use crate::savepoint::native::manifest::{Manifest, StoredDelta, StoredFile};
 use crate::savepoint::native::paths;
@@ -19,6 +19,7 @@ pub struct Chain {
     base_rows: u64,
     deltas: Vec<Link>,
     names: Names,
+    limits: Limits,
 }
 
 #[derive(Clone, Debug)]
@@ -30,17 +31,24 @@ struct Link {
 
 impl Chain {
     /// The files of a checkpoint, and the entities in each of its deltas.
-    pub fn of(manifest: &Manifest, entities: Vec<Vec<EntityId>>) -> Self {
+    pub fn of(limits: Limits, manifest: &Manifest, entities: Vec<Vec<EntityId>>) -> Self {
         let base_rows = manifest.files.iter().map(|file| file.rows).sum();
         let deltas = manifest.deltas.iter().cloned().zip(entities);
-        let deltas = deltas.map(|(file, entities)| Link::new(base_rows, file, entities)).collect();
-        Self { base: manifest.files.clone(), base_rows, deltas, names: paths::shared_names(manifest) }
+        let chain = Self {
+            base: manifest.files.clone(),
+            base_rows,
+            deltas: Vec::new(),
+            names: paths::shared_names(manifest),
+            limits,
+        };
+        let deltas = deltas.map(|(file, entities)| chain.link(file, entities)).collect();
+        Self { deltas, ..chain }
     }
 
     /// What to write where so many entities changed.
     pub fn plan(&self, changed: u64) -> Plan {
         let rows: Vec<_> = self.deltas.iter().map(|link| link.file.rows).collect();
-        plan(self.base_rows, &rows, changed)
+        self.limits.plan(self.base_rows, &rows, changed)
     }
 
     /// Those that changed and those in the newest `merged` deltas, sorted; `None` if these are not remembered.
@@ -65,19 +73,17 @@ impl Chain {
     pub fn with(&self, manifest: &Manifest, merged: usize, entities: Option<Vec<EntityId>>) -> Self {
         let mut deltas = self.deltas[..self.deltas.len() - merged].to_vec();
         let newest = manifest.deltas.last().cloned().zip(entities);
-        deltas.extend(newest.map(|(file, entities)| Link::new(self.base_rows, file, entities)));
-        Self { base: self.base.clone(), base_rows: self.base_rows, deltas, names: paths::shared_names(manifest) }
+        deltas.extend(newest.map(|(file, entities)| self.link(file, entities)));
+        Self { base: self.base.clone(), deltas, names: paths::shared_names(manifest), ..*self }
     }
 
     /// The names of its files.
     pub fn names(&self) -> impl Iterator<Item = String> {
         self.names.iter().cloned()
     }
-}
 
-impl Link {
-    fn new(base_rows: u64, file: StoredDelta, entities: Vec<EntityId>) -> Self {
-        let entities = is_for_merging(base_rows, file.rows).then(|| entities.into());
-        Self { file, entities }
+    fn link(&self, file: StoredDelta, entities: Vec<EntityId>) -> Link {
+        let entities = self.limits.is_for_merging(self.base_rows, file.rows).then(|| entities.into());
+        Link { file, entities }
     }
 }

@@ -22,7 +22,7 @@ use rayon::prelude::*;
 
 use crate::savepoint::checkpoint::chain::Chain;
 use crate::savepoint::checkpoint::id::CheckpointId;
-use crate::savepoint::checkpoint::plan::Plan;
+use crate::savepoint::checkpoint::plan::{Limits, Plan};
 use crate::savepoint::checkpoint::shelf::{Held, Names, Removal, Shelf, Standing};
 use crate::savepoint::checkpoint::sweep::Found;
 use crate::savepoint::native::manifest::{Manifest, ManifestError, Provenance, StoredDelta, StoredFile};
@@ -42,6 +42,7 @@ pub const KEEP: usize = 3;
 pub struct Checkpoints {
     dir: Location,
     keep: usize,
+    limits: Limits,
     _claim: Claim,
     /// The number of the next checkpoint.
     next: u64,
@@ -106,6 +107,7 @@ impl Checkpoints {
         Ok(Self {
             dir: dir.clone(),
             keep,
+            limits: Limits::default(),
             _claim: claim,
             next: found.next,
             shelf: found.shelf,
@@ -140,7 +142,7 @@ impl Checkpoints {
         }
         self.next = self.next.max(id.number().saturating_add(1));
         self.shelf.restored(*id, Held::of(&manifest, Standing::Settled));
-        self.chain = Some(Chain::of(&manifest, notes));
+        self.chain = Some(Chain::of(self.limits, &manifest, notes));
         self.open.clear();
         self.carried.clear();
         Ok(Restored { state, made: manifest.made, stream })
@@ -165,7 +167,7 @@ impl Checkpoints {
         let made = draft.write(&dir, id, state, made, stream);
         let Written { manifest, taken } = made.inspect_err(|_| draft.remove(&dir))?;
         self.shelf.put(id, Held::of(&manifest, Standing::Taken));
-        let chain = draft.chain(&manifest);
+        let chain = draft.chain(self.limits, &manifest);
         let before = self.chain.replace(chain);
         self.open.push(Open { id, before, changed });
         self.carried.clear();
@@ -340,11 +342,11 @@ impl<'a> Draft<'a> {
     }
 
     /// What the next checkpoint builds on, once this one is written.
-    fn chain(self, manifest: &Manifest) -> Chain {
+    fn chain(self, limits: Limits, manifest: &Manifest) -> Chain {
         match (self.content, self.before) {
             (Content::Delta { merged, entities, .. }, Some(chain)) => chain.with(manifest, merged, Some(entities)),
             (Content::Nothing, Some(chain)) => chain.with(manifest, 0, None),
-            _ => Chain::of(manifest, Vec::new()),
+            _ => Chain::of(limits, manifest, Vec::new()),
         }
     }
 

@@ -9,14 +9,25 @@
 
 /// A delta that is so many times as large as what is new stays as it is.
 const TIER: u64 = 4;
-/// Deltas with fewer rows are taken for one of so many: a file costs as much.
-const FLOOR: u64 = 4096;
-/// So many rows of deltas are always allowed.
-const ALLOWED: u64 = 1_000_000;
 /// What part of the base its deltas may be.
 const PART: u64 = 8;
 /// What part of all that is allowed a merged delta may be.
 const LARGE: u64 = 8;
+
+/// What is small, and what is much.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Deltas with fewer rows are taken for one of so many: a file costs as much.
+    pub floor: u64,
+    /// So many rows of deltas are always allowed.
+    pub allowed: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { floor: 4096, allowed: 1_000_000 }
+    }
+}
 
 /// What to write for the state of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,35 +43,37 @@ pub enum Plan {
     },
 }
 
-/// What to write where `changed` entities changed since a checkpoint of a base and `deltas`, the oldest first, of so many rows.
-pub fn plan(base: u64, deltas: &[u64], changed: u64) -> Plan {
-    if changed == 0 {
-        return Plan::Nothing;
-    }
-    let most = most(base);
-    if deltas.iter().sum::<u64>() + changed > most {
-        return Plan::Base;
-    }
-    let mut rows = changed;
-    let mut merged = 0;
-    for delta in deltas.iter().rev() {
-        if FLOOR.max(*delta) >= TIER * FLOOR.max(rows) || !is_for_merging(base, delta + rows) {
-            break;
+impl Limits {
+    /// What to write where `changed` entities changed since a checkpoint of a base and `deltas`, the oldest first, of so many rows.
+    pub fn plan(self, base: u64, deltas: &[u64], changed: u64) -> Plan {
+        if changed == 0 {
+            return Plan::Nothing;
         }
-        rows += delta;
-        merged += 1;
+        if deltas.iter().sum::<u64>() + changed > self.most(base) {
+            return Plan::Base;
+        }
+        let mut rows = changed;
+        let mut merged = 0;
+        for delta in deltas.iter().rev() {
+            let is_larger = self.floor.max(*delta) >= TIER * self.floor.max(rows);
+            if is_larger || !self.is_for_merging(base, delta + rows) {
+                break;
+            }
+            rows += delta;
+            merged += 1;
+        }
+        Plan::Delta { merged }
     }
-    Plan::Delta { merged }
-}
 
-/// Whether a delta of so many rows may be merged into, or be, a larger one.
-pub fn is_for_merging(base: u64, rows: u64) -> bool {
-    rows <= most(base) / LARGE
-}
+    /// Whether a delta of so many rows may be merged into, or be, a larger one.
+    pub fn is_for_merging(self, base: u64, rows: u64) -> bool {
+        rows <= self.most(base) / LARGE
+    }
 
-/// The most rows that the deltas of a base may have.
-fn most(base: u64) -> u64 {
-    ALLOWED.max(base / PART)
+    /// The most rows that the deltas of a base may have.
+    fn most(self, base: u64) -> u64 {
+        self.allowed.max(base / PART)
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +101,7 @@ mod tests {
             (120_000_000, &[1_800_000, 300_000], 100_000, Plan::Delta { merged: 1 }),
         ];
         for (base, deltas, changed, expected) in rows {
-            assert_eq!(plan(*base, deltas, *changed), *expected, "{base} {deltas:?} {changed}");
+            assert_eq!(Limits::default().plan(*base, deltas, *changed), *expected, "{base} {deltas:?} {changed}");
         }
     }
 
@@ -102,11 +115,12 @@ mod tests {
         /// However much changes when: few deltas, of no more rows than allowed, and none is merged into a large one.
         #[test]
         fn sizes_stay_bounded(base in prop_oneof![Just(0), Just(10_000_000), Just(120_000_000_u64)], changes in changes()) {
-            let most = most(base);
+            let limits = Limits::default();
+            let most = limits.most(base);
             let mut deltas: Vec<u64> = Vec::new();
             let (mut changed, mut written) = (0, 0);
             for rows in changes {
-                match plan(base, &deltas, rows) {
+                match limits.plan(base, &deltas, rows) {
                     Plan::Base => deltas.clear(),
                     Plan::Nothing => prop_assert_eq!(rows, 0),
                     Plan::Delta { merged } => {
@@ -114,7 +128,7 @@ mod tests {
                         let sum = old.iter().sum::<u64>() + rows;
                         prop_assert!(merged == 0 || sum <= most / LARGE);
                         deltas.push(sum);
-                        changed += rows.max(FLOOR);
+                        changed += rows.max(limits.floor);
                         written += sum;
                     }
                 }

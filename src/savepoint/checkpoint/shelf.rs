@@ -2,7 +2,7 @@
 //!
 //! Promise: what is told to be removed is named by no checkpoint that stays, nor by anything that the next one may build on.
 //! In -> out: what was found, taken, settled and given up -> [`Removal`]s.
-//! Rules: of the settled ones the newest stay. One that was found counts as settled, unless it is newer than the one that was
+//! Rules: of the settled ones the newest stay. One that was found whole counts as settled, unless it is newer than the one that was
 //! restored: those were never committed. One that was taken stays until it, or a later one, is settled.
 //! Invariant: pure.
 //! Not here: how things are removed, and in which order.
@@ -99,7 +99,7 @@ impl Shelf {
     /// `id` was committed: keeps the newest `keep` that were, and what was taken since. `used` are files that stay in any case.
     pub fn settled(&mut self, id: CheckpointId, keep: usize, used: &Names) -> Removal {
         for (other, held) in &mut self.held {
-            if *other == id || *other < id && held.standing == Standing::Found {
+            if *other == id || *other < id && held.standing == Standing::Found && held.is_complete {
                 held.standing = Standing::Settled;
             }
         }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::savepoint::native::manifest::{DumpStarts, Input, ManifestError};
+use crate::savepoint::native::manifest::{DumpStarts, Input, ManifestError, StartOffset};
+use crate::savepoint::stream::OutputEnd;
 use crate::state::{EntityState, KindCount};
 use crate::storage::{self, Blob, StorageError};
 use crate::wikibase::entity::{EntityId, EntityKind, Revision};
@@ -265,3 +266,94 @@ fn one_writer_at_a_time() {
     drop(claim);
     write(&dir, &StateTable::default(), &provenance(), OnExisting::Overwrite, &|| false).unwrap();
 }
+
+/// A savepoint of a running stream needs nothing outside of its directory, which can be moved.
+#[test]
+fn what_a_stream_has_in_hand() {
+    let stream = Stream {
+        offsets: vec![StartOffset { topic: "events.jsonl".to_owned(), partition: 0, offset: 7 }],
+        watermark: Some(Timestamp::parse("2026-01-05T12:00:00Z").unwrap()),
+        outputs: vec![OutputEnd { path: "out.jsonl".to_owned(), bytes: 100 }],
+        ..Stream::default()
+    };
+    let bare = Stream { outputs: Vec::new(), ..stream.clone() };
+    // Where there is nothing but positions, older programs can read it.
+    for (stream, version) in [(&stream, 2), (&bare, 1), (&Stream::default(), 1)] {
+        let dir = dir();
+        let written =
+            write_with_stream(&dir, &state_of("Q1@1"), &provenance(), stream, OnExisting::Refuse, &|| false).unwrap();
+        assert_eq!(written.files, names(&dir).len() as u64);
+        let moved = Location::memory().join("elsewhere");
+        names(&dir)
+            .iter()
+            .for_each(|name| storage::put(&moved.join(name), storage::read(&dir.join(name)).unwrap()).unwrap());
+        assert_eq!(read(&moved).unwrap().stream, *stream);
+        assert_eq!(verify(&moved).unwrap().problems, vec![]);
+        let json = String::from_utf8(bytes_of(&dir.join("_metadata"))).unwrap();
+        assert!(json.contains(&format!("\"format_version\": {version},")), "{json}");
+        // It is replaced and deleted as any.
+        write_to(&dir, &state_of("Q1@1"), OnExisting::Overwrite).unwrap();
+        assert_eq!(names(&dir), ["_metadata", "state/Q-00000.parquet"]);
+    }
+}
+
+/// What the first versions wrote is read, and would be written so again.
+#[test]
+fn manifests_of_older_versions() {
+    let manifest = Manifest::from_json(OLD.as_bytes()).unwrap();
+    assert_eq!(manifest.count(EntityKind::Lexeme), KindCount { created: 3, deleted: 0 });
+    assert_eq!((manifest.checkpoint, &manifest.offsets[..], manifest.watermark), (None, &[][..], None));
+    assert_eq!(manifest.to_json().unwrap(), OLD.as_bytes());
+}
+
+const OLD: &str = r#"{
+  "format": "headwater-savepoint",
+  "format_version": 1,
+  "created_at": "2026-11-28T12:28:10.782Z",
+  "created_by": "headwater 0.1.0",
+  "source": [
+    {
+      "location": "data-samples/lexemes.ttl.bz2",
+      "size": 1305
+    }
+  ],
+  "uris_scheme": {
+    "concept": "http://www.wikidata.org/entity/",
+    "entity_data": "https://www.wikidata.org/wiki/Special:EntityData/"
+  },
+  "counts": {
+    "Q": {
+      "created": 0,
+      "deleted": 0
+    },
+    "P": {
+      "created": 0,
+      "deleted": 0
+    },
+    "L": {
+      "created": 3,
+      "deleted": 0
+    },
+    "M": {
+      "created": 0,
+      "deleted": 0
+    }
+  },
+  "dump_starts": {
+    "oldest": "2024-11-08T23:00:03Z",
+    "newest": "2024-11-08T23:00:03Z",
+    "headers": 1
+  },
+  "offsets": null,
+  "watermark": null,
+  "files": [
+    {
+      "path": "state/L-00000.parquet",
+      "size": 810,
+      "sha256": "fb41a1e846320547d8bbda49e56a6e21271bd4b2ba6c8da2b10e3386587857f0",
+      "rows": 3
+    }
+  ],
+  "checksum": "f34604c6f358f394ab380092743146de15ffef5db64eb929482b02451765a914"
+}
+"#;

@@ -325,3 +325,124 @@ impl From<WireOutput<'_>> for OutputEnd {
         Self { path: wire.path.into_owned(), bytes: wire.bytes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wikibase::entity::EntityKind;
+
+    fn info() -> impl Strategy<Value = EventInfo> {
+        let maybe = || prop::option::of(any::<String>());
+        (any::<i64>(), maybe(), maybe(), any::<String>(), maybe(), any::<String>()).prop_map(
+            |(timestamp, id, domain, stream, request_id, schema)| EventInfo {
+                timestamp,
+                id,
+                domain,
+                stream,
+                request_id,
+                schema,
+            },
+        )
+    }
+
+    fn event() -> impl Strategy<Value = InputEvent> {
+        let reconcile = |action| Just(Change::ReconcileInputEvent { action });
+        let change = prop_oneof![
+            any::<Option<i64>>().prop_map(|parent_revision| Change::RevCreate { parent_revision }),
+            Just(Change::PageDelete),
+            Just(Change::PageUndelete),
+            reconcile(ReconcileAction::ReconcileCreation),
+            reconcile(ReconcileAction::ReconcileDeletion),
+        ];
+        (any::<String>(), any::<i64>(), any::<i64>(), any::<i64>(), change, info()).prop_map(
+            |(item, event_time, ingestion_time, revision, change, original)| InputEvent {
+                item,
+                event_time,
+                ingestion_time,
+                revision,
+                change,
+                original,
+            },
+        )
+    }
+
+    fn mutation() -> impl Strategy<Value = Mutation> {
+        let operation = prop_oneof![
+            Just(Operation::FullImport),
+            (1..=Revision::MAX).prop_map(|from| Operation::Diff { from: Revision::new(from).unwrap() }),
+            Just(Operation::DeleteItem),
+            Just(Operation::Reconcile),
+        ];
+        let entity = (0..4_usize, 1..=EntityId::MAX_NUMBER);
+        (entity, any::<i64>(), operation, any::<i64>(), any::<i64>(), info()).prop_map(
+            |((kind, number), revision, operation, event_time, ingestion_time, original)| Mutation {
+                entity: EntityId::new(EntityKind::ALL[kind], number).unwrap(),
+                revision,
+                operation,
+                event_time,
+                ingestion_time,
+                original,
+            },
+        )
+    }
+
+    fn stream() -> impl Strategy<Value = Stream> {
+        let output = (any::<String>(), any::<u64>()).prop_map(|(path, bytes)| OutputEnd { path, bytes });
+        let repeated = prop_oneof![9 => Just(1), 1 => Just(1500_usize)];
+        (
+            prop::collection::vec(event(), 0..6),
+            prop::collection::vec(mutation(), 0..6),
+            prop::collection::vec(output, 0..4),
+            repeated,
+        )
+            .prop_map(|(buffered, pending, outputs, times)| Stream {
+                buffered: std::iter::repeat_n(buffered, times).flatten().collect(),
+                pending: std::iter::repeat_n(pending, times).flatten().collect(),
+                outputs,
+                ..Stream::default()
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_written_is_read(stream in stream()) {
+            let Lines { bytes, is_packed, text } = encode(&stream).unwrap();
+            prop_assert_eq!(is_packed, text > PLAIN as u64);
+            let mut again = Stream::default();
+            decode(&bytes, is_packed, text, &mut again).unwrap();
+            prop_assert_eq!(again, stream);
+            prop_assert!(decode(&bytes, is_packed, text + 1, &mut Stream::default()).is_err());
+        }
+
+        /// Whatever the bytes, there is an answer.
+        #[test]
+        fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200), is_packed: bool) {
+            let _ = decode(&bytes, is_packed, bytes.len() as u64, &mut Stream::default());
+        }
+    }
+
+    #[test]
+    fn lines_that_are_none() {
+        let rows = [
+            ("{}\n", "line 1: "),
+            ("\n", "line 1: "),
+            ("{\"output\":{\"path\":\"a\",\"bytes\":1}}", "line 1: it has no end"),
+            ("{\"output\":{\"path\":\"a\",\"bytes\":1}}\n{\"output\":{\"path\":\"a\",\"bytes\":-1}}\n", "line 2: "),
+            ("{\"output\":{\"path\":\"a\",\"bytes\":1,\"more\":2}}\n", "line 1: unknown field"),
+            (
+                "{\"mutation\":{\"entity\":\"Q0\",\"revision\":1,\"operation\":\"Reconcile\",\"event_time\":1,\"ingestion_time\":1,\
+                 \"original\":{\"timestamp\":1,\"id\":null,\"domain\":null,\"stream\":\"\",\"request_id\":null,\"schema\":\"\"}}}\n",
+                "line 1: the letter of an entity id",
+            ),
+        ];
+        for (text, expected) in rows {
+            let error =
+                decode(text.as_bytes(), false, text.len() as u64, &mut Stream::default()).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+    }
+}

@@ -38,22 +38,44 @@ const IDLE: Duration = Duration::from_millis(20);
 /// How long to wait for the first mutation where nothing else is to be done.
 const BUSY: Duration = Duration::from_millis(2);
 
+/// What a line is made of.
+pub struct Parts {
+    /// Where events come from.
+    pub source: Box<dyn Source>,
+    /// What is known, at the positions of the source.
+    pub intake: Intake,
+    /// Mutations that were pending when the last line ended.
+    pub works: Works,
+    /// Where triples come from.
+    pub revisions: Revisions,
+    /// How messages are made.
+    pub messages: Messages,
+    /// Where messages and side outputs go.
+    pub outputs: Outputs,
+    /// Who takes checkpoints.
+    pub keeper: Option<Keeper>,
+    /// How the state came to be.
+    pub made: Provenance,
+}
+
 /// A line.
 pub struct Line {
     pub(in crate::updater) env: Env,
-    pub(in crate::updater) source: Box<dyn Source>,
     pub(in crate::updater) intake: Intake,
     pub(in crate::updater) works: Works,
     pub(in crate::updater) revisions: Revisions,
-    pub(in crate::updater) messages: Messages,
-    pub(in crate::updater) outputs: Outputs,
-    pub(in crate::updater) keeper: Option<Keeper>,
     pub(in crate::updater) counters: Counters,
-    pub(in crate::updater) made: Provenance,
+    source: Box<dyn Source>,
+    messages: Messages,
+    outputs: Outputs,
+    keeper: Option<Keeper>,
+    made: Provenance,
     /// What is worth to be told, for whoever watches.
     pub(in crate::updater) notices: Vec<Notice>,
     steps: Vec<Step>,
     ended: bool,
+    /// Whether anything was done since the last checkpoint.
+    is_new: bool,
 }
 
 /// Who takes checkpoints, and when.
@@ -66,8 +88,6 @@ pub struct Keeper {
     pub commits: Commits,
     /// When the last one was taken or tried, in milliseconds since 1970.
     last: i64,
-    /// Where partitions were read on at the last one.
-    at: Vec<Position>,
 }
 
 /// What tells in Kafka which checkpoint is true.
@@ -130,30 +150,34 @@ impl Ended {
 impl Keeper {
     /// The first checkpoint is due at once.
     pub fn new(checkpoints: Checkpoints, interval: i64, commits: Commits) -> Self {
-        Self { checkpoints, interval, commits, last: i64::MIN, at: Vec::new() }
+        Self { checkpoints, interval, commits, last: i64::MIN }
     }
 }
 
 impl Line {
-    /// Puts a line together. Mutations that were pending when the last one ended come first.
-    #[expect(clippy::too_many_arguments, reason = "a line is made of its parts")]
-    pub fn new(
-        env: &Env,
-        source: Box<dyn Source>,
-        intake: Intake,
-        works: Works,
-        revisions: Revisions,
-        messages: Messages,
-        outputs: Outputs,
-        keeper: Option<Keeper>,
-        made: Provenance,
-    ) -> Self {
+    /// Puts a line together.
+    pub fn new(env: &Env, parts: Parts) -> Self {
+        let Parts { source, intake, works, revisions, messages, outputs, keeper, made } = parts;
         let mut counters = Counters::new(messages.streams().iter().map(String::as_str));
         for partition in intake.partitions() {
             counters.add_partition(&partition.name.topic, partition.name.number, Some(partition.next));
         }
-        let (notices, steps, ended, env) = (Vec::new(), Vec::new(), false, env.clone());
-        Self { env, source, intake, works, revisions, messages, outputs, keeper, counters, made, notices, steps, ended }
+        Self {
+            env: env.clone(),
+            intake,
+            works,
+            revisions,
+            counters,
+            source,
+            messages,
+            outputs,
+            keeper,
+            made,
+            notices: Vec::new(),
+            steps: Vec::new(),
+            ended: false,
+            is_new: true,
+        }
     }
 
     /// Works until it is told to stop, or is where it was to come; `look` is called between turns.
@@ -190,6 +214,7 @@ impl Line {
         self.intake.advance(now, &mut self.counters, &mut self.steps);
         self.follow(now)?;
         self.works.begin(&mut self.revisions);
+        self.is_new |= finished > 0 || read > 0;
         if finished == 0 && read == 0 && !self.works.is_empty() {
             self.send(BUSY)?;
         }
@@ -286,7 +311,7 @@ impl Line {
         if ended != Ended::Stopped || self.keeper.is_none() {
             self.drain()?;
         }
-        if self.keeper.is_some() {
+        if self.is_new {
             self.checkpoint()?;
         }
         self.outputs.flush()?;
@@ -303,7 +328,11 @@ impl Line {
     }
 
     fn is_checkpoint_due(&self) -> bool {
-        self.keeper.as_ref().is_some_and(|keeper| self.now().millis().saturating_sub(keeper.last) >= keeper.interval)
+        self.is_new
+            && self
+                .keeper
+                .as_ref()
+                .is_some_and(|keeper| self.now().millis().saturating_sub(keeper.last) >= keeper.interval)
     }
 
     /// Takes a checkpoint. Storage that fails is no reason to end: what was not kept is kept the next time.
@@ -337,7 +366,7 @@ impl Line {
         self.intake.settle();
         // It is true; what of the older ones cannot be deleted now is deleted later.
         drop(keeper.checkpoints.settled(&taken.id));
-        keeper.at = self.intake.positions().collect();
+        self.is_new = false;
         let checkpoint = counted(&taken, changed.len(), begun, self.now());
         self.notices.push(Notice::CheckpointTaken(checkpoint.clone()));
         self.counters.checkpoint(checkpoint);
@@ -392,6 +421,7 @@ impl Line {
             watermark: self.intake.watermark().and_then(Timestamp::from_millis),
             buffered: self.intake.buffered().map(Incoming::event).cloned().collect(),
             pending: self.works.pending().cloned().collect(),
+            behind: self.works.behind(),
             outputs,
         })
     }

@@ -36,7 +36,7 @@ use crate::subgraph::assign::Assigner;
 use crate::subgraph::definitions::Definitions;
 use crate::updater::counters::{InconsistencyCounts, Totals};
 use crate::updater::intake::{Beginning, Intake, Rules};
-use crate::updater::line::{Commits, Ended, Keeper, Line, LineError, Until, noted};
+use crate::updater::line::{Commits, Ended, Keeper, Line, LineError, Parts, Until, noted};
 use crate::updater::messages::Messages;
 use crate::updater::outputs::{OutputError, Outputs, Routes};
 use crate::updater::revisions::{Folder, Http, Revisions, Wiki};
@@ -411,17 +411,19 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line,
         Ok::<_, ServiceError>(Keeper::new(checkpoints, interval, commits(config, outputs.has_outbox())?))
     });
     let Restored { state, made, stream, from, .. } = restored;
-    let Stream { watermark, buffered, pending, .. } = stream;
+    let Stream { watermark, buffered, pending, behind, .. } = stream;
     let beginning = beginning(state, watermark, buffered)?;
     let intake = intake(config, &made, beginning, starts);
     let mut works = Works::new(config.limits);
+    works.set_behind(behind);
     let now = (env.now)().millis();
     pending.into_iter().for_each(|mutation| works.push(mutation, now));
     let revisions = Revisions::new(wiki(config, env)?, config.cache_bytes);
     let assigner = Assigner::new(&config.definitions, &config.scheme);
     let messages = Messages::new(assigner, config.version, &config.routes.domain, config.coverage, config.chunk);
     let keeper = keeper.transpose()?;
-    Ok((Line::new(env, source, intake, works, revisions, messages, outputs, keeper, made), from))
+    let parts = Parts { source, intake, works, revisions, messages, outputs, keeper, made };
+    Ok((Line::new(env, parts), from))
 }
 
 /// Asks Kafka, if it has a part in this.

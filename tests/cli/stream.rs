@@ -10,7 +10,8 @@ const STREAM: &str = "stream --listen none --events $SAMPLES/stream/events.ndjso
 /// The messages: operation, entity and revision of each.
 fn messages(env: &TestEnv) -> Vec<String> {
     let lines = env.read("mutations.ndjson");
-    let messages = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a message is JSON"));
+    let messages =
+        lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a message is JSON"));
     let told = |message: serde_json::Value| {
         let text = |field: &str| message[field].as_str().expect(field).to_owned();
         format!("{} {} {}", text("operation"), text("entity_id"), message["rev_id"])
@@ -56,13 +57,29 @@ fn what_a_user_may_get_wrong() {
         (&format!("{place} {events}"), 2, "no state: give a savepoint with --initial-state"),
         (&format!("{place} {events} --checkpoints $DIR/none"), 2, "there is no checkpoint yet"),
         (&format!("{place} {events} --initial-state $DIR/nothing"), 1, "is no savepoint"),
-        (&format!("{place} {events} --from-nothing --uris-scheme commons --initial-state $DIR/sp"), 2, "cannot be used with"),
-        (&format!("{place} {events} --initial-state $DIR/sp --uris-scheme commons"), 2, "is of the wiki with entities in"),
+        (
+            &format!("{place} {events} --from-nothing --uris-scheme commons --initial-state $DIR/sp"),
+            2,
+            "cannot be used with",
+        ),
+        (
+            &format!("{place} {events} --initial-state $DIR/sp --uris-scheme commons"),
+            2,
+            "is of the wiki with entities in",
+        ),
         (&format!("{place} --events $DIR/none.ndjson --initial-state $DIR/sp"), 2, "none.ndjson"),
         (&format!("{place} --preset wdqs --initial-state $DIR/sp"), 2, "no group: give its name with --group"),
         (&format!("{place} --preset wdqs --group g --initial-state $DIR/sp"), 2, "no Kafka: give its brokers"),
-        ("--mutations kafka:m --side-outputs none --events $SAMPLES/stream/events.ndjson --from-nothing", 2, "no checkpoints"),
-        (&format!("{place} {events} --initial-state $DIR/sp --subgraphs $SAMPLES/subgraphs.yaml"), 2, "give each its own"),
+        (
+            "--mutations kafka:m --side-outputs none --events $SAMPLES/stream/events.ndjson --from-nothing",
+            2,
+            "no checkpoints",
+        ),
+        (
+            &format!("{place} {events} --initial-state $DIR/sp --subgraphs $SAMPLES/subgraphs.yaml"),
+            2,
+            "give each its own",
+        ),
         (&format!("{place} {events} --initial-state $DIR/sp --route nowhere"), 2, "is no route"),
         (&format!("--mutations memory:m {events} --initial-state $DIR/sp"), 2, "is no local file"),
     ];
@@ -83,7 +100,8 @@ fn graphs_that_are_split() {
     env.run(BOOTSTRAP).expect(0, &[]);
     let stream = "stream --listen none --events $SAMPLES/stream/events.ndjson --entity-data-dir $SAMPLES/stream/entity-data \
          --initial-state $DIR/sp --subgraphs $SAMPLES/subgraphs.yaml --mutations $DIR/{stream}.ndjson";
-    let sent = ["3 messages, ", "to example.mutation-bridges.v2", "to example.mutation-main.v2", "to example.mutation.v2"];
+    let sent =
+        ["3 messages, ", "to example.mutation-bridges.v2", "to example.mutation-main.v2", "to example.mutation.v2"];
     env.run(stream).expect(0, &sent);
     let count = |graph: &str, what: &str| env.read(graph).lines().filter(|line| line.contains(what)).count();
     // Both entities are bridges: the other graph is told where they are.

@@ -25,7 +25,7 @@ use headwater::storage::Location;
 use headwater::subgraph::assign::Assigner;
 use headwater::subgraph::definitions::Definitions;
 use headwater::updater::intake::{Beginning, Intake, Rules};
-use headwater::updater::line::{Commits, Keeper, Line, LineError, Until};
+use headwater::updater::line::{Commits, Keeper, Line, LineError, Parts, Until};
 use headwater::updater::messages::Messages;
 use headwater::updater::outputs::{Outputs, Route, Routes, SideRoute};
 use headwater::updater::revisions::{Arriving, Missing, Munged, Revisions, Wiki};
@@ -105,6 +105,7 @@ impl Bed {
         let source = Told::new(&self.records, &stream);
         let intake = self.intake(state, &stream, &source);
         let mut works = Works::new(self.limits);
+        works.set_behind(stream.behind.iter().copied());
         stream.pending.iter().for_each(|mutation| works.push(mutation.clone(), NOW.get()));
         let wiki = Remembered {
             history: Arc::clone(&self.history),
@@ -116,7 +117,8 @@ impl Bed {
         let messages = Messages::new(assigner, Version::V2, "www.wikidata.org", Coverage::Complete, self.limit);
         let outputs = Outputs::open(self.routes(), None, &stream.outputs, true, Box::new(io::sink()), &env).unwrap();
         let keeper = checkpoints.map(|checkpoints| Keeper::new(checkpoints, 10_000, Commits::None));
-        Line::new(&env, Box::new(source), intake, works, revisions, messages, outputs, keeper, self.made())
+        let (source, made) = (Box::new(source), self.made());
+        Line::new(&env, Parts { source, intake, works, revisions, messages, outputs, keeper, made })
     }
 
     fn documents(&self) -> RefCell<Documents> {

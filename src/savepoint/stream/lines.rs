@@ -3,7 +3,7 @@
 //! Promise: [`decode`] of [`encode`] gives the same in the same order, whatever the texts hold.
 //! In -> out: a [`Stream`] but for its offsets and watermark <-> the bytes of a file, packed by Zstandard where they are many.
 //! Invariant: pure; the stored form (`Wire…`) is apart from the types that the program uses.
-//! Layout: `{"event":{…}}`, then `{"mutation":{…}}`, then `{"output":{…}}`, one a line; frames of some thousand lines each, made
+//! Layout: `{"event":{…}}`, then `{"mutation":{…}}`, then `{"behind":"Q42"}`, then `{"output":{…}}`, one a line; frames of some thousand lines each, made
 //! side by side.
 //! Not here: whether the bytes are those that were written (see the checksum in `_metadata`).
 
@@ -63,6 +63,7 @@ pub enum LinesError {
 pub fn encode(stream: &Stream) -> Result<Lines, LinesError> {
     let mut frames = frames(&stream.buffered, |event| Line::Event(event.into()))?;
     frames.extend(self::frames(&stream.pending, |mutation| Line::Mutation(mutation.into()))?);
+    frames.extend(self::frames(&stream.behind, |entity| Line::Behind(Cow::Owned(entity.to_string())))?);
     frames.extend(self::frames(&stream.outputs, |output| Line::Output(output.into()))?);
     let text: usize = frames.iter().map(Vec::len).sum();
     let is_packed = text > PLAIN;
@@ -103,6 +104,7 @@ pub fn decode(bytes: &[u8], is_packed: bool, text: u64, stream: &mut Stream) -> 
         match item {
             Item::Event(event) => stream.buffered.push(event),
             Item::Mutation(mutation) => stream.pending.push(mutation),
+            Item::Behind(entity) => stream.behind.push(entity),
             Item::Output(output) => stream.outputs.push(output),
         }
     }
@@ -113,6 +115,7 @@ pub fn decode(bytes: &[u8], is_packed: bool, text: u64, stream: &mut Stream) -> 
 enum Item {
     Event(InputEvent),
     Mutation(Mutation),
+    Behind(EntityId),
     Output(OutputEnd),
 }
 
@@ -121,6 +124,9 @@ fn read_line(line: &[u8]) -> Result<Item, String> {
     Ok(match serde_json::from_slice(line).map_err(|error| error.to_string())? {
         Line::Event(event) => Item::Event(event.into()),
         Line::Mutation(mutation) => Item::Mutation(mutation.into_mutation()?),
+        Line::Behind(entity) => {
+            Item::Behind(EntityId::parse(entity.as_bytes()).map_err(|error| format!("`{entity}`: {error}"))?)
+        }
         Line::Output(output) => Item::Output(output.into()),
     })
 }
@@ -132,6 +138,8 @@ enum Line<'a> {
     Event(WireEvent<'a>),
     #[serde(borrow)]
     Mutation(WireMutation<'a>),
+    #[serde(borrow)]
+    Behind(Cow<'a, str>),
     #[serde(borrow)]
     Output(WireOutput<'a>),
 }
@@ -394,12 +402,14 @@ mod tests {
         (
             prop::collection::vec(event(), 0..6),
             prop::collection::vec(mutation(), 0..6),
+            prop::collection::vec(1..1000_u32, 0..4),
             prop::collection::vec(output, 0..4),
             repeated,
         )
-            .prop_map(|(buffered, pending, outputs, times)| Stream {
+            .prop_map(|(buffered, pending, behind, outputs, times)| Stream {
                 buffered: std::iter::repeat_n(buffered, times).flatten().collect(),
                 pending: std::iter::repeat_n(pending, times).flatten().collect(),
+                behind: behind.into_iter().filter_map(|number| EntityId::new(EntityKind::Lexeme, number)).collect(),
                 outputs,
                 ..Stream::default()
             })

@@ -10,6 +10,7 @@ pub mod lines;
 use crate::event::InputEvent;
 use crate::mutation::Mutation;
 use crate::savepoint::native::manifest::StartOffset;
+use crate::wikibase::entity::EntityId;
 use crate::wikibase::timestamp::Timestamp;
 
 /// What a running stream has in hand; nothing, where there was no stream.
@@ -23,6 +24,8 @@ pub struct Stream {
     pub buffered: Vec<InputEvent>,
     /// What was decided and not yet sent, in order.
     pub pending: Vec<Mutation>,
+    /// Entities whose last mutation could not be sent, so that what readers hold of them is not at the revision that is known.
+    pub behind: Vec<EntityId>,
     /// How long the files of output are.
     pub outputs: Vec<OutputEnd>,
 }
@@ -37,8 +40,8 @@ pub struct OutputEnd {
 }
 
 impl Stream {
-    /// Whether there is nothing that needs a file: no event, no mutation, no output.
+    /// Whether there is nothing that needs a file: no event, no mutation, no entity behind, no output.
     pub fn is_bare(&self) -> bool {
-        self.buffered.is_empty() && self.pending.is_empty() && self.outputs.is_empty()
+        self.buffered.is_empty() && self.pending.is_empty() && self.behind.is_empty() && self.outputs.is_empty()
     }
 }

@@ -1,8 +1,8 @@
-//! What the client says by itself while it works: errors of connections, mostly.
+//! What the client says by itself while it works: errors of connections, mostly, and where partitions end.
 //!
 //! Promise: the last few things said, each once, for an error to tell; nothing goes to stderr.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
 use rdkafka::ClientContext;
@@ -11,23 +11,33 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
+use rdkafka::statistics::Statistics;
 
 /// How many things are remembered.
 const MOST: usize = 4;
 
 /// Remembers what the client said last.
 #[derive(Debug, Default)]
-pub struct Ear(Mutex<VecDeque<String>>);
+pub struct Ear {
+    said: Mutex<VecDeque<String>>,
+    /// The ends of partitions, by topic, then by number, as far as they were told.
+    ends: Mutex<HashMap<String, HashMap<i32, u64>>>,
+}
 
 impl Ear {
     /// What was said last, the newest last.
     pub fn heard(&self) -> Vec<String> {
-        self.0.lock().map(|heard| heard.iter().cloned().collect()).unwrap_or_default()
+        self.said.lock().map(|heard| heard.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Where a partition ended when the client last told: the offset behind the last record that may be read.
+    pub fn end(&self, topic: &str, number: i32) -> Option<u64> {
+        self.ends.lock().ok()?.get(topic)?.get(&number).copied()
     }
 
     fn hear(&self, said: &str) {
         let said = without_tally(said);
-        let Ok(mut heard) = self.0.lock() else { return };
+        let Ok(mut heard) = self.said.lock() else { return };
         heard.retain(|known| known != said);
         heard.push_back(said.to_owned());
         if heard.len() > MOST {
@@ -50,6 +60,19 @@ impl ClientContext for Ear {
         let says_nothing = matches!(code, Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown));
         if !says_nothing {
             self.hear(reason);
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let Ok(mut ends) = self.ends.lock() else { return };
+        for (topic, told) in statistics.topics {
+            let known = ends.entry(topic).or_default();
+            for (number, partition) in told.partitions {
+                // Below 0 it is not known yet. Of open transactions nothing may be read.
+                if let Ok(end) = u64::try_from(partition.ls_offset) {
+                    known.insert(number, end);
+                }
+            }
         }
     }
 }

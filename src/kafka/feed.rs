@@ -97,6 +97,12 @@ impl Feed {
         self.consumer.context().heard()
     }
 
+    /// Where a partition, by its place, ended some seconds ago, if that is known.
+    pub fn end(&self, place: usize) -> Option<u64> {
+        let Partition { topic, number } = self.partitions.get(place)?;
+        self.consumer.context().end(topic.as_str(), i32::try_from(*number).ok()?)
+    }
+
     /// The partitions, in the order that they were opened with.
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions

@@ -153,7 +153,12 @@ impl Role<'_> {
                 ("fetch.queue.backoff.ms", "10"),
                 ("queued.min.messages", "1"),
             ],
-            Self::Feed => &[("fetch.wait.max.ms", "100"), ("queued.max.messages.kbytes", "32768")],
+            // Statistics tell where partitions end.
+            Self::Feed => &[
+                ("fetch.wait.max.ms", "100"),
+                ("queued.max.messages.kbytes", "32768"),
+                ("statistics.interval.ms", "5000"),
+            ],
             // A transaction is open from one checkpoint to the next; by default a broker allows 15 minutes.
             Self::Outbox { .. } => &[("linger.ms", "5"), ("transaction.timeout.ms", "600000")],
         }

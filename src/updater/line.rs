@@ -433,7 +433,10 @@ impl Line {
     /// Notes where partitions are, for whoever watches.
     pub(in crate::updater) fn look(&mut self) {
         for place in 0..self.counters.partitions.len() {
-            self.counters.partitions[place].watermark = self.intake.watermark_of(place);
+            let partition = &mut self.counters.partitions[place];
+            partition.watermark = self.intake.watermark_of(place);
+            let until = self.intake.partitions().get(place).and_then(|partition| partition.until);
+            partition.end = until.or_else(|| self.source.end(place));
         }
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::side_output::FailureKind;
 use crate::updater::counters::{Checkpoint, maybe_time};
+use crate::updater::pace::Rates;
 use crate::wikibase::entity::EntityId;
 use crate::wikibase::timestamp::Timestamp;
 
@@ -20,7 +21,7 @@ const BURST: u64 = 5;
 const WINDOW: i64 = 60_000;
 
 /// Something that happened to the loop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "notice", rename_all = "snake_case")]
 pub enum Notice {
     /// The state was read.
@@ -37,6 +38,15 @@ pub enum Notice {
     },
     /// What had happened before has been read.
     CaughtUp,
+    /// How fast it goes.
+    Progress {
+        /// Records read so far.
+        read: u64,
+        /// What is known of the last minute, and of what is left.
+        rates: Rates,
+        /// How far the watermark is behind the present, in milliseconds.
+        behind: Option<u64>,
+    },
     /// A checkpoint was taken.
     CheckpointTaken(Checkpoint),
     /// A checkpoint was not.
@@ -143,13 +153,14 @@ impl Level {
 
 impl Notice {
     /// How many kinds there are.
-    const KINDS: usize = 13;
+    const KINDS: usize = 14;
 
     /// How much it matters.
     pub const fn level(&self) -> Level {
         match self {
             Self::Restored { .. }
             | Self::CaughtUp
+            | Self::Progress { .. }
             | Self::CheckpointTaken(_)
             | Self::SavepointTaken { .. }
             | Self::Reconnected { .. }
@@ -178,6 +189,7 @@ impl Notice {
             Self::Late { .. } => 10,
             Self::Restarting { .. } => 11,
             Self::Stopped { .. } => 12,
+            Self::Progress { .. } => 13,
         }
     }
 }
@@ -190,6 +202,7 @@ impl fmt::Display for Notice {
                 watermark.map_or(Ok(()), |watermark| write!(f, ", up to {watermark}"))
             }
             Self::CaughtUp => f.write_str("caught up"),
+            Self::Progress { read, rates, behind } => progress(f, *read, rates, *behind),
             Self::CheckpointTaken(Checkpoint { id, millis, bytes, entities, full, .. }) => {
                 let form = if *full { "full" } else { "incremental" };
                 write!(f, "checkpoint {id} taken in {millis} ms: {form}, {entities} entities, {bytes} bytes")
@@ -217,6 +230,15 @@ impl fmt::Display for Notice {
             }
         }
     }
+}
+
+fn progress(f: &mut fmt::Formatter<'_>, read: u64, rates: &Rates, behind: Option<u64>) -> fmt::Result {
+    write!(f, "{read} records read")?;
+    rates.events_per_second.map_or(Ok(()), |rate| write!(f, ", {rate:.0} a second"))?;
+    rates.mutations_per_second.map_or(Ok(()), |rate| write!(f, ", {rate:.0} mutations a second"))?;
+    behind.map_or(Ok(()), |behind| write!(f, ", {} s behind", behind / 1000))?;
+    rates.remaining.filter(|left| *left > 0).map_or(Ok(()), |left| write!(f, ", {left} left"))?;
+    rates.caught_up_at.map_or(Ok(()), |at| write!(f, ", done at {at}"))
 }
 
 fn id<S: serde::Serializer>(entity: &EntityId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -283,6 +305,7 @@ mod tests {
             Notice::Late { entity, millis: 1 },
             Notice::Restarting { reason: text(), pause: 1 },
             Notice::Stopped { reason: text(), savepoint: Some(text()) },
+            Notice::Progress { read: 1, rates: Rates::default(), behind: Some(2000) },
         ]
     }
 

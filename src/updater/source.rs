@@ -98,6 +98,11 @@ pub trait Source {
         None
     }
 
+    /// Where a partition ends now, if that is known: the position behind its last record.
+    fn end(&self, _place: usize) -> Option<u64> {
+        None
+    }
+
     /// What was heard lately of connections that do not hold, for people.
     fn heard(&self) -> Vec<String> {
         Vec::new()

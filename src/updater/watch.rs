@@ -23,6 +23,8 @@ use crate::wikibase::timestamp::Timestamp;
 
 /// How long from one status to the next, in milliseconds.
 const STEP: i64 = 1000;
+/// How long from one line about progress to the next, in milliseconds: while it catches up, and when it follows.
+const TOLD: [i64; 2] = [10_000, 300_000];
 /// How far the watermark of a line that follows may be behind, in milliseconds: window, lateness and as much again.
 const BEHIND: i64 = 300_000;
 
@@ -36,6 +38,8 @@ pub struct Watcher {
     savepoints: Option<Location>,
     pace: Pace,
     next: i64,
+    /// When progress was told last.
+    told: i64,
     has_caught_up: bool,
     stopping: Option<(Option<Option<String>>, Reply<Option<String>>)>,
 }
@@ -58,7 +62,18 @@ impl Watcher {
         let first = Status::new(started_at, started_at, &Counters::default(), Rates::default(), first);
         let (mailbox, orders) = mailbox(first, now);
         let (pace, stopping) = (Pace::default(), None);
-        Self { started_at, mailbox, orders, tell, savepoints, pace, next: 0, has_caught_up: false, stopping }
+        Self {
+            started_at,
+            mailbox,
+            orders,
+            tell,
+            savepoints,
+            pace,
+            next: 0,
+            told: started_at.millis(),
+            has_caught_up: false,
+            stopping,
+        }
     }
 
     /// The side of those who ask.
@@ -66,7 +81,7 @@ impl Watcher {
         Arc::clone(&self.mailbox)
     }
 
-    fn publish(&mut self, line: &mut Line, phase: Phase, reason: Option<String>) {
+    fn publish(&mut self, line: &mut Line, phase: Phase, reason: Option<String>) -> Rates {
         let now = line.now();
         line.look();
         let rates = self.pace.look(now, &line.counters);
@@ -82,6 +97,17 @@ impl Watcher {
             entities: entities(line.intake.state()),
         };
         self.mailbox.publish(Status::new(self.started_at, now, &line.counters, rates, gauges));
+        rates
+    }
+
+    /// Tells how fast it goes, now and then.
+    fn progress(&mut self, line: &Line, phase: Phase, rates: Rates) {
+        let now = line.now().millis();
+        if now - self.told >= TOLD[usize::from(phase == Phase::Running)] {
+            self.told = now;
+            let behind = line.intake.watermark().map(|watermark| (now - watermark).max(0) as u64);
+            (self.tell)(Notice::Progress { read: line.counters.totals.events.read, rates, behind });
+        }
     }
 
     fn phase(&mut self, line: &Line) -> Phase {
@@ -154,7 +180,8 @@ impl Watch for Watcher {
         if now >= self.next {
             self.next = now.saturating_add(STEP);
             let phase = self.phase(line);
-            self.publish(line, phase, None);
+            let rates = self.publish(line, phase, None);
+            self.progress(line, phase, rates);
         }
         Ok(())
     }

@@ -253,3 +253,6 @@ fn merged(first: &Mutation, second: &Mutation) -> Option<Operation> {
         (_, Operation::FullImport) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,10 @@ impl Source for Topics {
         Some(&self.feed)
     }
 
+    fn end(&self, place: usize) -> Option<u64> {
+        self.feed.end(place)
+    }
+
     fn heard(&self) -> Vec<String> {
         self.feed.heard()
     }

@@ -14,7 +14,7 @@
 //! | 429 (Wikimedia allows two connections an address), 503 | the same, and no sooner than `Retry-After` asks for |
 //! | an event `error` | told by [`EventStream::heard`]; the server ends the connection then |
 //! | any other status, a redirect, something else than a stream | [`StreamError::Refused`] |
-//! | the first event is later than the time asked for, or than all events before the connection | [`StreamError::Gap`] |
+//! | the first event is later than the time asked for, or an offset than the one asked for and all events before | [`StreamError::Gap`] |
 //!
 //! A server says nothing when it cannot go on where it was asked to: for a time of which Kafka retains nothing it begins with the
 //! oldest it has, where Kafka has no offset, at the end; so times are compared. Heartbeats and canary events show that a connection
@@ -66,7 +66,8 @@ pub struct Settings {
     pub user_agent: String,
     /// Everything before was taken, or is not wanted: what has no position begins here. `None` for a little before the present.
     pub since: Option<Timestamp>,
-    /// Where to go on. With positions, and without topics, only their topics are read.
+    /// Where to go on. Without topics, and with a time, the server is first asked by the time, as only then it tells of all its
+    /// topics; what was taken is passed over. Without either, only the topics of the positions are read.
     pub positions: Vec<StreamPosition>,
     /// The topics of the stream, as the stream configuration names them: those without a position begin at `since`. A stream of two
     /// data centres has a topic of each, one of which tells nothing until they change places.
@@ -164,7 +165,12 @@ impl EventStream {
             client,
             tasks,
             now: env.now,
-            positions: Positions::new(settings.positions.clone(), settings.topics.clone(), begin),
+            positions: Positions::new(
+                settings.positions.clone(),
+                settings.topics.clone(),
+                begin,
+                settings.since.is_none(),
+            ),
             pauses: Pauses::new(settings.first_pause, settings.longest_pause),
             connection: None,
             parser: Parser::new(settings.most_bytes),
@@ -173,7 +179,8 @@ impl EventStream {
                 tolerance: settings.tolerance,
                 reached: settings.since,
                 answered: None,
-                is_verified: settings.since.is_none(),
+                // Beside positions, a time is one of partitions that were silent, and may be so for long.
+                is_verified: settings.since.is_none() || !settings.positions.is_empty(),
             },
             unanswered: None,
             heard: VecDeque::new(),
@@ -201,6 +208,11 @@ impl EventStream {
     /// What was taken, of partitions of which it is known: where to go on later.
     pub fn positions(&self) -> Vec<StreamPosition> {
         self.positions.known().cloned().collect()
+    }
+
+    /// The topic and number of every partition that is read, as far as the server told or positions name them.
+    pub fn partitions(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.positions.partitions()
     }
 
     /// What was heard lately of connections that do not hold, the newest last.

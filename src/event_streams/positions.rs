@@ -6,7 +6,8 @@
 //! of *every* partition that the connection reads where to go on: an `offset`, the one to read next; or a `timestamp`, a
 //! millisecond behind the last event, as the offsets of two data centres differ; or the offset -1, which is the end, where nothing
 //! came from a partition so far. A server takes what it reads from `Last-Event-ID` alone: what is not in there is not read. A topic
-//! in there by its name alone begins at `since`.
+//! in there by its name alone begins at `since`. So where positions are known, but not the topics, it is asked without one until it
+//! has told of its topics: by time, and what positions say was taken is passed over.
 //! Invariant: pure. What is known by offset is asked for by offset, as several events can have one time; what is not, by a time that
 //! is no later than anything that is not taken.
 
@@ -76,6 +77,8 @@ pub struct Positions {
     topics: Vec<String>,
     /// Since when events are wanted where nothing else is known.
     begin: Timestamp,
+    /// Whether it is known what there is to be read; else the server is to tell.
+    is_named: bool,
 }
 
 /// An element of an id.
@@ -121,15 +124,22 @@ impl Told {
 }
 
 impl Positions {
-    /// Those known beforehand, the topics of the stream, if they are known, and since when other events are wanted.
-    pub fn new(known: Vec<StreamPosition>, topics: Vec<String>, begin: Timestamp) -> Self {
+    /// Those known beforehand, the topics of the stream, if they are known, and since when other events are wanted. Without
+    /// topics, whether those of the positions are all that is wanted.
+    pub fn new(known: Vec<StreamPosition>, topics: Vec<String>, begin: Timestamp, is_all: bool) -> Self {
         let place = |position| Place { position, is_known: true, from: None, tells: false, is_begun: false };
-        Self { places: known.into_iter().map(place).collect(), topics, begin }
+        let is_named = is_all || !topics.is_empty();
+        Self { places: known.into_iter().map(place).collect(), topics, begin, is_named }
     }
 
     /// What was taken, of partitions of which it is known.
     pub fn known(&self) -> impl Iterator<Item = &StreamPosition> {
         self.places.iter().filter(|place| place.is_known).map(|place| &place.position)
+    }
+
+    /// The topic and number of every partition that was named so far.
+    pub fn partitions(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.places.iter().map(|Place { position, .. }| (position.topic.as_str(), position.partition))
     }
 
     /// Since when events are wanted where nothing else is known.
@@ -144,7 +154,7 @@ impl Positions {
 
     /// Whether all that is read begins where positions say, so that no time is needed.
     pub fn is_complete(&self) -> bool {
-        !self.is_empty() && self.unplaced().next().is_none()
+        self.is_named && !self.is_empty() && self.unplaced().next().is_none()
     }
 
     /// Topics without any place.
@@ -153,7 +163,7 @@ impl Positions {
         self.topics.iter().map(String::as_str).filter(move |topic| !is_placed(topic))
     }
 
-    /// The `Last-Event-ID` of the next connection; `None` for the first one of a stream of which nothing is known.
+    /// The `Last-Event-ID` of the next connection; `None` if nothing is known, or not what there is to be read.
     pub fn begin_connection(&mut self) -> Option<String> {
         self.places.iter_mut().for_each(|place| place.is_begun = false);
         let entry = |place: &Place| {
@@ -165,7 +175,7 @@ impl Positions {
         };
         let asked: Vec<_> = self.places.iter().map(entry).chain(self.unplaced().map(Asked::Topic)).collect();
         let json = || serde_json::to_string(&asked).expect("texts and numbers have a JSON form");
-        (!self.is_empty()).then(json)
+        (self.is_named && !self.is_empty()).then(json)
     }
 
     /// Where an event stands that tells this, with that id; nothing is taken yet.
@@ -185,6 +195,7 @@ impl Positions {
     pub fn take(&mut self, told: &Told, id: Option<&[u8]>) -> Option<&StreamPosition> {
         let entries = entries(id);
         let own = self.own(told, &entries);
+        self.is_named = true;
         for entry in &entries {
             self.learn(entry);
         }
@@ -294,7 +305,7 @@ mod tests {
 
     fn begun(known: Vec<StreamPosition>, topics: &[&str]) -> Positions {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        Positions::new(known, topics, Timestamp::from_millis(1000).unwrap())
+        Positions::new(known, topics, Timestamp::from_millis(1000).unwrap(), true)
     }
 
     #[test]
@@ -311,6 +322,23 @@ mod tests {
             assert_eq!(positions.begin_connection(), expected);
             assert_eq!(positions.is_complete(), is_complete);
         }
+    }
+
+    #[test]
+    fn where_topics_are_not_known_the_server_is_to_tell() {
+        let begin = Timestamp::from_millis(1000).unwrap();
+        let mut positions = Positions::new(vec![at(A, 5)], Vec::new(), begin, false);
+        let ids = id(&[(A, 5), (B, -1)]);
+        for offset in [3, 4] {
+            assert_eq!(positions.begin_connection(), None);
+            assert!(!positions.is_complete());
+            assert_eq!(positions.standing(&told(A, offset), Some(ids.as_bytes())), Standing::Repeated);
+        }
+        assert_eq!(positions.standing(&told(A, 5), Some(ids.as_bytes())), Standing::Behind);
+        assert_eq!(positions.standing(&told(A, 6), Some(ids.as_bytes())), Standing::Leapt { asked: 5, came: 6 });
+        positions.take(&told(A, 5), Some(ids.as_bytes()));
+        assert_eq!(positions.begin_connection(), Some(id(&[(A, 6), (B, -1000)])));
+        assert_eq!(positions.partitions().collect::<Vec<_>>(), [(A, 0), (B, 0)]);
     }
 
     /// What events tell and their ids -> where the first and the last of them stand, and what is asked for then.

@@ -234,7 +234,8 @@ fn what_is_asked_for() {
     let rows = [
         (vec![], vec![], "", "?since=1970-01-01T00:00:05Z", None),
         (vec![], vec![], "?a=b", "?a=b&since=1970-01-01T00:00:05Z", None),
-        (vec![at(A, 9)], vec![], "", "", Some(format!("[{}]", entry(A, 9)))),
+        (vec![at(A, 9)], vec![], "", "?since=1970-01-01T00:00:05Z", None),
+        (vec![at(A, 9)], vec![A], "", "", Some(format!("[{}]", entry(A, 9)))),
         (vec![at(A, 9)], vec![A, B], "", "?since=1970-01-01T00:00:05Z", Some(format!(r#"[{},"{B}"]"#, entry(A, 9)))),
     ];
     for (positions, topics, query, asked, id) in rows {
@@ -319,6 +320,14 @@ fn gaps_are_seen() {
         assert_eq!(values(&mut stream, 2).unwrap().len(), 2, "{what}");
         assert_eq!(stream.heard().iter().any(|heard| heard.contains("may be lost")), is_gap, "{what}");
     }
+}
+
+#[test]
+fn a_partition_may_have_been_silent_beside_one_with_a_position() {
+    let url = serve(|_, _, stream| tell(stream, &event(7, 90_000)));
+    let mut stream = open(Settings { positions: vec![at(B, 9)], ..settings(&url) });
+    assert_eq!(values(&mut stream, 1).unwrap().len(), 1);
+    assert_eq!(stream.partitions().collect::<Vec<_>>(), [(B, 0), (A, 0)]);
 }
 
 #[test]

@@ -253,7 +253,7 @@ impl Source for Told {
                 }
                 self.next[place] += 1;
                 records += 1;
-                take(Arrived { place, next: self.next[place], value: &record.json });
+                take(Arrived { place, next: Some(self.next[place]), value: &record.json });
             }
         }
         Ok(Polled { records, ended })

@@ -121,6 +121,13 @@ impl Intake {
         self.partitions.push(Partition { name, next, until, key });
     }
 
+    /// The partition had come so far when it was left, in milliseconds since 1970.
+    pub fn resume(&mut self, name: &PartitionName, watermark: i64) {
+        if let Some(partition) = self.partitions.iter().find(|partition| partition.name == *name) {
+            self.watermarks.resume(partition.key, watermark);
+        }
+    }
+
     /// Takes in a record that came at `now`, in milliseconds since 1970.
     pub fn take(&mut self, arrived: Arrived<'_>, now: i64, counters: &mut Counters, steps: &mut Vec<Step>) -> Taken {
         let Arrived { place, next, value } = arrived;

@@ -417,13 +417,20 @@ impl Line {
     fn stream(&mut self) -> Result<Stream, LineError> {
         let outputs = self.outputs.flush()?;
         Ok(Stream {
-            offsets: self.intake.positions().map(|position| StartOffset::from(&position)).collect(),
+            offsets: self.intake.positions().enumerate().map(|(place, position)| self.left(place, position)).collect(),
             watermark: self.intake.watermark().and_then(Timestamp::from_millis),
             buffered: self.intake.buffered().map(Incoming::event).cloned().collect(),
             pending: self.works.pending().cloned().collect(),
             behind: self.works.behind(),
             outputs,
         })
+    }
+
+    /// Where a partition is left.
+    fn left(&self, place: usize, position: Position) -> StartOffset {
+        let Position { partition: PartitionName { topic, number: partition }, next: offset } = position;
+        let watermark = self.intake.watermark_of(place).and_then(Timestamp::from_millis);
+        StartOffset { topic, partition, offset, watermark }
     }
 
     fn provenance(&self, now: Timestamp) -> Provenance {

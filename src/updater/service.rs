@@ -27,7 +27,7 @@ use crate::kafka::{Committed, Extent, KafkaError, Partition, Settings, Topic, To
 use crate::mutation::wire::Version;
 use crate::savepoint::checkpoint::id::CheckpointId;
 use crate::savepoint::checkpoint::{self, Checkpoints};
-use crate::savepoint::native::manifest::{CREATED_BY, Provenance};
+use crate::savepoint::native::manifest::{CREATED_BY, Provenance, StartOffset};
 use crate::savepoint::stream::Stream;
 use crate::savepoint::{self, About, Contents, OnExisting, SavepointError};
 use crate::state::StateTable;
@@ -411,9 +411,10 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line,
         Ok::<_, ServiceError>(Keeper::new(checkpoints, interval, commits(config, outputs.has_outbox())?))
     });
     let Restored { state, made, stream, from, .. } = restored;
-    let Stream { watermark, buffered, pending, behind, .. } = stream;
+    let Stream { offsets, watermark, buffered, pending, behind, .. } = stream;
     let beginning = beginning(state, watermark, buffered)?;
-    let intake = intake(config, &made, beginning, starts);
+    let mut intake = intake(config, &made, beginning, starts);
+    offsets.into_iter().for_each(|left| resume(&mut intake, left));
     let mut works = Works::new(config.limits);
     works.set_behind(behind);
     let now = (env.now)().millis();
@@ -625,6 +626,13 @@ fn intake(config: &Config, made: &Provenance, beginning: Beginning, starts: Vec<
     let mut intake = Intake::new(rules, beginning);
     starts.into_iter().for_each(|(position, until)| intake.add(position, until));
     intake
+}
+
+/// A partition goes on in time where it was left, so that the others need not wait for it to speak again.
+fn resume(intake: &mut Intake, left: StartOffset) {
+    if let Some(watermark) = left.watermark {
+        intake.resume(&Position::from(left).partition, watermark.millis());
+    }
 }
 
 fn wiki(config: &Config, env: &Env) -> Result<Box<dyn Wiki>, ServiceError> {

@@ -116,10 +116,3 @@ impl From<StartOffset> for Position {
         Self { partition, next: stored.offset }
     }
 }
-
-impl From<&Position> for StartOffset {
-    fn from(position: &Position) -> Self {
-        let PartitionName { topic, number } = position.partition.clone();
-        Self { topic, partition: number, offset: position.next }
-    }
-}

@@ -68,6 +68,13 @@ impl Watermarks {
         PartitionKey(self.partitions.len() - 1)
     }
 
+    /// The partition had come that far when it was left.
+    pub fn resume(&mut self, partition: PartitionKey, watermark: i64) {
+        if let Some(partition) = self.partitions.get_mut(partition.0) {
+            partition.watermark = partition.watermark.max(watermark);
+        }
+    }
+
     /// An event of that time came.
     #[inline]
     pub fn event(&mut self, partition: PartitionKey, time: i64) {

@@ -145,6 +145,10 @@ impl Bed {
         for (name, next) in source.names.iter().zip(&source.next) {
             intake.add(Position { partition: name.clone(), next: *next }, None);
         }
+        for left in &stream.offsets {
+            let watermark = left.watermark.map(Timestamp::millis);
+            watermark.into_iter().for_each(|time| intake.resume(&Position::from(left.clone()).partition, time));
+        }
         intake
     }
 

@@ -347,7 +347,7 @@ impl fmt::Display for NativeOverview {
 
 impl fmt::Display for StreamOverview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for StartOffset { topic, partition, offset } in self.offsets.iter().take(SHOWN) {
+        for StartOffset { topic, partition, offset, .. } in self.offsets.iter().take(SHOWN) {
             writeln!(f, "position    {} {partition}: {offset}", in_a_line(topic))?;
         }
         if self.offsets.len() > SHOWN {

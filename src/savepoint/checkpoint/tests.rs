@@ -46,8 +46,10 @@ fn state_of(entities: u32) -> StateTable {
 }
 
 fn stream_at(offset: u64) -> Stream {
+    let topic = "eqiad.mediawiki.page_change.v1";
+    let position = |partition, watermark| StartOffset { topic: topic.to_owned(), partition, offset, watermark };
     Stream {
-        offsets: vec![StartOffset { topic: "eqiad.mediawiki.page_change.v1".to_owned(), partition: 0, offset }],
+        offsets: vec![position(0, Timestamp::from_millis(offset as i64 + 1234)), position(1, None)],
         watermark: Timestamp::from_millis(offset as i64),
         outputs: vec![OutputEnd { path: "out.jsonl".to_owned(), bytes: offset * 100 }],
         ..Stream::default()

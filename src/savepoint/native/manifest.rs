@@ -77,6 +77,10 @@ pub struct StartOffset {
     pub partition: u32,
     /// The offset of the first record to read; of a file the byte.
     pub offset: u64,
+    /// All events of the partition up to this moment were read, if that is known. Without it others that go on would wait for one
+    /// that was read to its end as if it had said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "moment")]
+    pub watermark: Option<Timestamp>,
 }
 
 /// What a savepoint or checkpoint says of itself.
@@ -465,6 +469,25 @@ impl WireStream {
         })?;
         let file = WireFile { path, size, sha256, rows }.into_file()?;
         Ok(StoredStream { file, text, events, mutations, outputs })
+    }
+}
+
+/// A time as text, or none.
+mod moment {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::wikibase::timestamp::Timestamp;
+
+    pub fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => serializer.collect_str(time),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| Timestamp::parse(&text).map_err(D::Error::custom)).transpose()
     }
 }
 

@@ -271,7 +271,7 @@ fn one_writer_at_a_time() {
 #[test]
 fn what_a_stream_has_in_hand() {
     let stream = Stream {
-        offsets: vec![StartOffset { topic: "events.jsonl".to_owned(), partition: 0, offset: 7 }],
+        offsets: vec![StartOffset { topic: "events.jsonl".to_owned(), partition: 0, offset: 7, watermark: None }],
         watermark: Some(Timestamp::parse("2026-01-05T12:00:00Z").unwrap()),
         outputs: vec![OutputEnd { path: "out.jsonl".to_owned(), bytes: 100 }],
         ..Stream::default()

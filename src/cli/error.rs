@@ -407,6 +407,10 @@ impl From<KafkaError> for CliError {
             KafkaError::Lost { .. } => {
                 (Kind::Data, "bootstrap anew from a later dump: what was lost cannot be had from the stream")
             }
+            KafkaError::Fenced { .. } => (
+                Kind::Usage,
+                "a second updater was started with the same --group or --transactional-id: let one of them run, or give each its own",
+            ),
             KafkaError::Transaction { .. } => {
                 (Kind::Unavailable, "nothing of it is seen; start again, and it goes on from the last checkpoint")
             }

@@ -394,14 +394,15 @@ fn rest(time: Duration, env: &Env) {
 
 /// Opens a line where it must go on; also tells where that is.
 pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line, String), ServiceError> {
-    // First of all: from here on nobody else can commit.
+    // Who cannot have the directory shuts nobody out.
+    let mut checkpoints = config.checkpoints.as_ref().map(|at| Checkpoints::open(&at.dir, at.keep)).transpose()?;
+    // From here on nobody else can commit: only now is it known which checkpoint is true.
     let outbox = match &config.kafka {
         Some(kafka) if config.routes.need_kafka() => Some(Outbox::open(kafka, &config.transactional, env)?),
         _ => None,
     };
     let known = known(config, env)?;
     let true_one = known.as_ref().map_or(Ok(None), |known| true_checkpoint(&known.committed))?;
-    let mut checkpoints = config.checkpoints.as_ref().map(|at| Checkpoints::open(&at.dir, at.keep)).transpose()?;
     let restored = restore(config, checkpoints.as_mut(), true_one.as_ref(), outbox.is_some())?;
     let (source, starts) = begin(config, known.as_ref(), &restored)?;
     let outputs = &restored.stream.outputs;
@@ -430,7 +431,7 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line,
 /// Asks Kafka, if it has a part in this.
 fn known(config: &Config, env: &Env) -> Result<Option<Known>, ServiceError> {
     let Some(kafka) = &config.kafka else { return Ok(None) };
-    let cluster = Cluster::connect(kafka, env)?;
+    let cluster = Cluster::connect_to_committed(kafka, env)?;
     let partitions = match (&config.source, config.routes.first_topic()) {
         (Events::Kafka(topics), _) => {
             let Topics { partitions, unknown } = cluster.partitions(topics)?;

@@ -61,6 +61,8 @@ impl Cluster {
             id: String::new(),
         };
         let action = "the cluster's name";
+        // The client connects when it is asked something: the name alone it would wait for without a word, for up to a second.
+        cluster.ask(action, |left| Ok(cluster.consumer.fetch_metadata(None, left)?))?;
         let id = cluster.consumer.client().fetch_cluster_id(cluster.timeout);
         cluster.id = id.ok_or_else(|| cluster.unreachable(action))?;
         Ok(cluster)

@@ -316,6 +316,13 @@ impl From<ServiceError> for CliError {
                 LineError::Source(SourceError::Storage(error)) | LineError::Output(OutputError::Storage(error)),
             ) => error.into(),
             ServiceError::Savepoint(error) | ServiceError::Line(LineError::Checkpoint(error)) => error.into(),
+            ServiceError::Checkpoint { source: SavepointError::Storage(StorageError::Unavailable { .. }), .. } => {
+                Self::of(Kind::Unavailable, &error)
+            }
+            ServiceError::Checkpoint { .. } => Self::of(Kind::Data, &error).hint(
+                "what was sent fits to this checkpoint alone: bring its files back, or --checkpoints with it; else begin anew, \
+                 with a savepoint and `headwater offsets`",
+            ),
             ServiceError::Line(LineError::Output(OutputError::Stdout(_))) => Self::of(Kind::Unavailable, &error),
             ServiceError::Line(LineError::Output(OutputError::Exists(_))) => Self::of(Kind::Usage, &error).hint(
                 "go on from its checkpoints with --checkpoints, choose another file, or pass --overwrite-outputs",

@@ -201,6 +201,14 @@ pub enum ServiceError {
     /// A savepoint or checkpoint cannot be read.
     #[error(transparent)]
     Savepoint(#[from] SavepointError),
+    /// The checkpoint that is true cannot be read.
+    #[error("checkpoint {id}, from which the group goes on, cannot be read")]
+    Checkpoint {
+        /// Its id.
+        id: CheckpointId,
+        /// Why not.
+        source: SavepointError,
+    },
     /// Topics are not there.
     #[error("Kafka has no topic {}", names(.0))]
     UnknownTopics(Vec<Topic>),
@@ -285,6 +293,12 @@ impl From<SourceError> for ServiceError {
 }
 
 impl ServiceError {
+    /// Whether something is missed that is there again when it was there before: a broker that has just begun does not know all
+    /// topics yet, and a file system may be away for a while.
+    fn is_of_what_was_there(&self) -> bool {
+        matches!(self, Self::UnknownTopics(_) | Self::Savepoint(_) | Self::Checkpoint { .. })
+    }
+
     /// Whether the same may succeed later.
     pub fn may_pass(&self) -> bool {
         let of_kafka =
@@ -296,6 +310,7 @@ impl ServiceError {
                 of_kafka(error)
             }
             Self::Savepoint(SavepointError::Storage(error))
+            | Self::Checkpoint { source: SavepointError::Storage(error), .. }
             | Self::Line(
                 LineError::Checkpoint(SavepointError::Storage(error)) | LineError::Output(OutputError::Storage(error)),
             ) => of_storage(error),
@@ -350,12 +365,13 @@ pub fn run(
     env: &Env,
     watch: &mut dyn Watch,
 ) -> Result<Summary, ServiceError> {
-    let (mut restarts, mut pause, mut waited) = (0, PAUSE, Duration::ZERO);
+    let (mut restarts, mut pause, mut waited, mut was_open) = (0, PAUSE, Duration::ZERO, false);
     loop {
         let mut progress = 0;
         let attempt = open(config, stdout(), env).and_then(|(mut line, from)| {
             line.counters.totals.restarts = restarts;
             watch.opened(&mut line, &from);
+            was_open = true;
             let ended = line.run(config.until, |line| watch.look(line));
             progress = line.counters.totals.checkpoints.taken;
             let ended = ended?;
@@ -372,7 +388,8 @@ pub fn run(
         if progress > 0 {
             (pause, waited) = (PAUSE, Duration::ZERO);
         }
-        if !error.may_pass() || waited >= config.give_up || env.stop.load(Ordering::Relaxed) {
+        let may_pass = error.may_pass() || was_open && error.is_of_what_was_there();
+        if !may_pass || waited >= config.give_up || env.stop.load(Ordering::Relaxed) {
             return Err(error);
         }
         restarts += 1;
@@ -467,7 +484,9 @@ fn restore(
 ) -> Result<Restored, ServiceError> {
     let found = match (checkpoints, true_one) {
         (None, Some(id)) => return Err(ServiceError::NoDirectory(*id)),
-        (Some(checkpoints), Some(id)) => Some((*id, checkpoints.read(id)?)),
+        (Some(checkpoints), Some(id)) => {
+            Some((*id, checkpoints.read(id).map_err(|source| ServiceError::Checkpoint { id: *id, source })?))
+        }
         // Where nothing is committed elsewhere, what is complete is true.
         (Some(checkpoints), None) if !in_kafka => {
             let newest = checkpoints.newest().copied();

@@ -213,6 +213,7 @@ impl Line {
         let read = if self.works.has_room() && self.enough.is_none() { self.read(finished > 0)? } else { 0 };
         let now = self.now().millis();
         if self.enough.is_none() {
+            self.listen(now);
             self.intake.advance(now, &mut self.counters, &mut self.steps);
         }
         // Time alone may lead to a side output.
@@ -223,6 +224,22 @@ impl Line {
             self.send(BUSY)?;
         }
         Ok(())
+    }
+
+    /// Waits on for partitions of which nothing comes because they cannot be read.
+    fn listen(&mut self, now: i64) {
+        let falling = self.intake.falling_idle(now);
+        if falling.is_empty() {
+            return;
+        }
+        let silent = self.source.are_silent(&falling);
+        let is_silent = |place: &usize| {
+            let at = falling.iter().position(|falling| falling == place);
+            silent.as_ref().is_some_and(|silent| at.is_none_or(|at| silent[at]))
+        };
+        // Where it cannot be known, what was idle before may have something to say too.
+        let doubtful: Vec<_> = (0..self.intake.partitions().len()).filter(|place| !is_silent(place)).collect();
+        doubtful.into_iter().for_each(|place| self.intake.doubt(place));
     }
 
     /// Sends the mutations whose triples are here, after waiting for those of the first. How many there were.

@@ -319,6 +319,15 @@ impl From<ServiceError> for CliError {
             ) => error.into(),
             ServiceError::Line(LineError::Source(SourceError::Stream(error))) => error.into(),
             ServiceError::Savepoint(error) | ServiceError::Line(LineError::Checkpoint(error)) => error.into(),
+            ServiceError::Checkpoint { ref source, .. }
+                if matches!(**source, SavepointError::Storage(StorageError::Unavailable { .. })) =>
+            {
+                Self::of(Kind::Unavailable, &error)
+            }
+            ServiceError::Checkpoint { .. } => Self::of(Kind::Data, &error).hint(
+                "what was sent fits to this checkpoint alone: bring its files back, or --checkpoints with it; else begin anew, \
+                 with a savepoint and `headwater offsets`",
+            ),
             ServiceError::Line(LineError::Output(OutputError::Stdout(_))) => Self::of(Kind::Unavailable, &error),
             ServiceError::Line(LineError::Output(OutputError::Exists(_))) => Self::of(Kind::Usage, &error).hint(
                 "go on from its checkpoints with --checkpoints, choose another file, or pass --overwrite-outputs",
@@ -452,6 +461,10 @@ impl From<KafkaError> for CliError {
             KafkaError::Lost { .. } => {
                 (Kind::Data, "bootstrap anew from a later dump: what was lost cannot be had from the stream")
             }
+            KafkaError::Fenced { .. } => (
+                Kind::Usage,
+                "a second updater was started with the same --group or --transactional-id: let one of them run, or give each its own",
+            ),
             KafkaError::Transaction { .. } => {
                 (Kind::Unavailable, "nothing of it is seen; start again, and it goes on from the last checkpoint")
             }

@@ -41,8 +41,17 @@ pub struct Cluster {
 impl Cluster {
     /// Connects. Errors: `Property`, `Settings`; `Unreachable` if no broker answers in time.
     pub fn connect(settings: &Settings, env: &Env) -> Result<Self, KafkaError> {
-        let consumer: BaseConsumer<Ear> =
-            created(settings.client(Role::Questions).create_with_context(Ear::default()))?;
+        Self::connect_as(Role::Questions, settings, env)
+    }
+
+    /// Connects, to see of transactions only what was committed: partitions end before what is open, aborted records are not there,
+    /// and committed offsets are told only when no transaction is about to change them. Errors as of [`Cluster::connect`].
+    pub fn connect_to_committed(settings: &Settings, env: &Env) -> Result<Self, KafkaError> {
+        Self::connect_as(Role::CommittedOnly, settings, env)
+    }
+
+    fn connect_as(role: Role<'_>, settings: &Settings, env: &Env) -> Result<Self, KafkaError> {
+        let consumer: BaseConsumer<Ear> = created(settings.client(role).create_with_context(Ear::default()))?;
         let mut cluster = Self {
             consumer: Arc::new(consumer),
             env: env.clone(),
@@ -52,6 +61,8 @@ impl Cluster {
             id: String::new(),
         };
         let action = "the cluster's name";
+        // The client connects when it is asked something: the name alone it would wait for without a word, for up to a second.
+        cluster.ask(action, |left| Ok(cluster.consumer.fetch_metadata(None, left)?))?;
         let id = cluster.consumer.client().fetch_cluster_id(cluster.timeout);
         cluster.id = id.ok_or_else(|| cluster.unreachable(action))?;
         Ok(cluster)

@@ -79,6 +79,16 @@ pub enum KafkaError {
         /// What Kafka said.
         reason: String,
     },
+    /// Another took over the transactions: what was sent since the last commit is aborted, and nothing more can be sent.
+    #[error("another took over the transactions of {transactional} with Kafka at {brokers}: {reason}")]
+    Fenced {
+        /// The brokers asked.
+        brokers: String,
+        /// The name of the transactions.
+        transactional: String,
+        /// What Kafka said.
+        reason: String,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Stopped,

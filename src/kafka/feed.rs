@@ -11,19 +11,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::{Message, Offset};
 
 use crate::kafka::ear::Ear;
 use crate::kafka::error::{created, is_passing, words};
-use crate::kafka::request::{list, offset};
+use crate::kafka::request::{answers, list, offset};
 use crate::kafka::settings::Role;
 use crate::kafka::{KafkaError, Partition, Settings};
 use crate::wikibase::timestamp::Timestamp;
 
 /// Records taken at once, at most.
 const AT_ONCE: usize = 1000;
+
+/// How long to wait for an answer while there is other work.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Partitions that are read.
 pub struct Feed {
@@ -101,6 +104,18 @@ impl Feed {
     pub fn end(&self, place: usize) -> Option<u64> {
         let Partition { topic, number } = self.partitions.get(place)?;
         self.consumer.context().end(topic.as_str(), i32::try_from(*number).ok()?)
+    }
+
+    /// Where these partitions end, by their places; `None` if not all of their leaders answer soon.
+    pub fn ends(&self, places: &[usize]) -> Option<Vec<u64>> {
+        let asked = places.iter().filter_map(|place| self.partitions.get(*place));
+        let list = list(asked.map(|partition| (partition, Offset::End)));
+        let told = answers(&self.consumer.offsets_for_times(list, self.timeout.min(SOON)).ok()?).ok()?;
+        let end = |place: &usize| {
+            let answer = told.iter().find(|answer| self.partitions.get(*place) == Some(&answer.partition))?;
+            answer.offset.to_raw().and_then(|offset| u64::try_from(offset).ok())
+        };
+        places.iter().map(end).collect()
     }
 
     /// The partitions, in the order that they were opened with.

@@ -7,6 +7,7 @@
 //! Rules: Kafka's transactions (KIP-98, KIP-447).
 //! Not here: what is sent, and what the note says (see design: the number of a checkpoint).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,17 +33,30 @@ pub struct Outbox {
     producer: BaseProducer<Ear>,
     env: Env,
     brokers: String,
+    transactional: String,
     timeout: Duration,
+    /// How long Kafka lets a transaction be open.
+    longest: Duration,
+    /// When the open one was begun.
+    begun: Cell<Timestamp>,
 }
 
 impl Outbox {
     /// Takes over the name `transactional`: whoever had it before is shut out, and what he left open is aborted. Begins the first
-    /// transaction. Errors: `Property`, `Settings`, `Unreachable`, `Transaction`.
+    /// transaction. Errors: `Property`, `Settings`, `Unreachable`, `Transaction`, `Fenced`.
     pub fn open(settings: &Settings, transactional: &str, env: &Env) -> Result<Self, KafkaError> {
         let config = settings.client(Role::Outbox { transactional });
         let producer: BaseProducer<Ear> = created(config.create_with_context(Ear::default()))?;
-        let (env, brokers) = (env.clone(), settings.brokers.clone());
-        let outbox = Self { producer, env, brokers, timeout: settings.timeout };
+        let longest = config.get("transaction.timeout.ms").and_then(|millis| millis.parse().ok());
+        let outbox = Self {
+            producer,
+            env: env.clone(),
+            brokers: settings.brokers.clone(),
+            transactional: transactional.to_owned(),
+            timeout: settings.timeout,
+            longest: longest.map_or(Duration::MAX, Duration::from_millis),
+            begun: Cell::new((env.now)()),
+        };
         outbox.done("to take over its transactions", |left| outbox.producer.init_transactions(left))?;
         outbox.begin()?;
         Ok(outbox)
@@ -93,6 +107,7 @@ impl Outbox {
     }
 
     fn begin(&self) -> Result<(), KafkaError> {
+        self.begun.set((self.env.now)());
         self.producer.begin_transaction().map_err(|error| self.failed("to begin", &error))
     }
 
@@ -112,8 +127,12 @@ impl Outbox {
 
     /// How much of the time-out is left.
     fn left(&self, begun: Timestamp) -> Duration {
+        self.timeout.saturating_sub(self.since(begun))
+    }
+
+    fn since(&self, begun: Timestamp) -> Duration {
         let passed = (self.env.now)().millis().saturating_sub(begun.millis());
-        self.timeout.saturating_sub(Duration::from_millis(u64::try_from(passed).unwrap_or_default()))
+        Duration::from_millis(u64::try_from(passed).unwrap_or_default())
     }
 
     fn failed(&self, action: &'static str, error: &ClientError) -> KafkaError {
@@ -121,6 +140,15 @@ impl Outbox {
             ClientError::Transaction(error) if !error.is_retriable() => true,
             error => error.rdkafka_error_code().is_some_and(|code| matches!(code, Code::Fatal | Code::Fenced)),
         };
+        let fatal = self.producer.client().fatal_error();
+        let code = fatal.as_ref().map(|(code, _)| *code).or_else(|| error.rdkafka_error_code());
+        let is_fenced = matches!(code, Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch));
+        // Who had a transaction open for too long is shut out in the same words, by nobody.
+        if is_fenced && self.since(self.begun.get()) < self.longest {
+            let (transactional, reason) =
+                (self.transactional.clone(), fatal.map_or_else(|| words(error), |(_, why)| why));
+            return KafkaError::Fenced { brokers: self.brokers.clone(), transactional, reason };
+        }
         match ended {
             true => KafkaError::Transaction { brokers: self.brokers.clone(), action, reason: words(error) },
             false => self.unreachable(action),

@@ -115,7 +115,7 @@ impl Settings {
         role.fixed().iter().for_each(|(key, value)| _ = config.set(*key, *value));
         match role {
             Role::Outbox { transactional } => _ = config.set("transactional.id", transactional),
-            Role::Questions | Role::Feed => _ = config.set("group.id", &self.group),
+            Role::Questions | Role::CommittedOnly | Role::Feed => _ = config.set("group.id", &self.group),
         }
         config
     }
@@ -126,6 +126,8 @@ impl Settings {
 pub(in crate::kafka) enum Role<'r> {
     /// Questions about many partitions, each for a few records.
     Questions,
+    /// The same, of what was committed only.
+    CommittedOnly,
     /// Reading on and on.
     Feed,
     /// Writing in transactions of that name.
@@ -147,7 +149,7 @@ impl Role<'_> {
     fn defaults(self) -> Properties {
         match self {
             // A few records are read of each of many partitions: small answers, soon.
-            Self::Questions => &[
+            Self::Questions | Self::CommittedOnly => &[
                 ("fetch.message.max.bytes", "65536"),
                 ("fetch.wait.max.ms", "10"),
                 ("fetch.queue.backoff.ms", "10"),
@@ -173,6 +175,13 @@ impl Role<'_> {
                 ("auto.offset.reset", "error"),
                 ("enable.partition.eof", "true"),
                 ("isolation.level", "read_uncommitted"),
+            ],
+            Self::CommittedOnly => &[
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("auto.offset.reset", "error"),
+                ("enable.partition.eof", "true"),
+                ("isolation.level", "read_committed"),
             ],
             Self::Feed => &[
                 ("enable.auto.commit", "false"),

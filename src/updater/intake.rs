@@ -187,6 +187,20 @@ impl Intake {
         self.reorder.advance(watermark, |incoming| known.decide(incoming, counters, steps));
     }
 
+    /// The partitions that will no longer be waited for from `now` on, by their places.
+    pub fn falling_idle(&self, now: i64) -> Vec<usize> {
+        let falling: Vec<_> = self.watermarks.falling_idle(now).collect();
+        let is_falling = |(_, partition): &(usize, &Partition)| falling.contains(&partition.key);
+        self.partitions.iter().enumerate().filter(is_falling).map(|(place, _)| place).collect()
+    }
+
+    /// It is not known whether there is nothing to be read in that partition: it is waited for longer.
+    pub fn doubt(&mut self, place: usize) {
+        if let Some(partition) = self.partitions.get(place) {
+            self.watermarks.doubt(partition.key);
+        }
+    }
+
     /// Nothing will come any more: all that waits has its turn.
     pub fn end(&mut self, now: i64, counters: &mut Counters, steps: &mut Vec<Step>) {
         self.partitions.iter().for_each(|partition| self.watermarks.end(partition.key));

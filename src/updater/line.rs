@@ -75,7 +75,8 @@ pub struct Line {
     /// What was heard of connections and is told.
     heard: Vec<String>,
     steps: Vec<Step>,
-    ended: bool,
+    /// Why no more is read, once that is so; what is pending is still to be sent.
+    enough: Option<Ended>,
     /// Whether anything was done since the last checkpoint.
     is_new: bool,
 }
@@ -178,7 +179,7 @@ impl Line {
             notices: Vec::new(),
             heard: Vec::new(),
             steps: Vec::new(),
-            ended: false,
+            enough: None,
             is_new: true,
         }
     }
@@ -194,34 +195,54 @@ impl Line {
                 break Ended::Stopped;
             }
             self.turn()?;
-            if self.ended && self.works.is_empty() {
-                break Ended::Source;
+            if self.enough.is_none() && self.has_reached(until) {
+                self.enough = Some(Ended::Reached);
             }
-            if self.has_reached(until) {
-                break Ended::Reached;
+            if let Some(ended) = self.enough.filter(|_| self.works.is_empty()) {
+                break ended;
             }
             if self.is_checkpoint_due() {
                 self.checkpoint_if_possible()?;
             }
             look(self)?;
         };
-        self.finish(ended)?;
+        self.finish()?;
         Ok(ended)
     }
 
     /// Does what can be done now, or waits a little.
     pub fn turn(&mut self) -> Result<(), LineError> {
         let finished = self.send(Duration::ZERO)?;
-        let read = if self.works.has_room() && !self.ended { self.read(finished > 0)? } else { 0 };
+        let read = if self.works.has_room() && self.enough.is_none() { self.read(finished > 0)? } else { 0 };
         let now = self.now().millis();
-        self.intake.advance(now, &mut self.counters, &mut self.steps);
+        if self.enough.is_none() {
+            self.listen(now);
+            self.intake.advance(now, &mut self.counters, &mut self.steps);
+        }
+        // Time alone may lead to a side output.
+        self.is_new |= finished > 0 || read > 0 || !self.steps.is_empty();
         self.follow(now)?;
         self.works.begin(&mut self.revisions);
-        self.is_new |= finished > 0 || read > 0;
         if finished == 0 && read == 0 && !self.works.is_empty() {
             self.send(BUSY)?;
         }
         Ok(())
+    }
+
+    /// Waits on for partitions of which nothing comes because they cannot be read.
+    fn listen(&mut self, now: i64) {
+        let falling = self.intake.falling_idle(now);
+        if falling.is_empty() {
+            return;
+        }
+        let silent = self.source.are_silent(&falling);
+        let is_silent = |place: &usize| {
+            let at = falling.iter().position(|falling| falling == place);
+            silent.as_ref().is_some_and(|silent| at.is_none_or(|at| silent[at]))
+        };
+        // Where it cannot be known, what was idle before may have something to say too.
+        let doubtful: Vec<_> = (0..self.intake.partitions().len()).filter(|place| !is_silent(place)).collect();
+        doubtful.into_iter().for_each(|place| self.intake.doubt(place));
     }
 
     /// Sends the mutations whose triples are here, after waiting for those of the first. How many there were.
@@ -283,7 +304,7 @@ impl Line {
             self.intake.add_unplaced(name.clone());
         }
         if ended {
-            self.ended = true;
+            self.enough = Some(Ended::Source);
             self.intake.end(now, &mut self.counters, &mut self.steps);
         }
         Ok(records)
@@ -308,10 +329,10 @@ impl Line {
             || until.lag.is_some_and(|lag| is_at(self.now().millis() - lag))
     }
 
-    /// Finishes what was begun, as far as the reason to end asks for it, and takes the last checkpoint.
-    fn finish(&mut self, ended: Ended) -> Result<(), LineError> {
-        // A checkpoint keeps what is pending. Without one, and where all was to be done, it is done.
-        if ended != Ended::Stopped || self.keeper.is_none() {
+    /// Takes the last checkpoint.
+    fn finish(&mut self) -> Result<(), LineError> {
+        // A checkpoint keeps what is pending; without one it is sent now.
+        if self.keeper.is_none() {
             self.drain()?;
         }
         if self.is_new {

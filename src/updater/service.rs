@@ -30,7 +30,7 @@ use crate::kafka::{Committed, Extent, Partition, Settings, Topic, Topics};
 use crate::mutation::wire::Version;
 use crate::savepoint::checkpoint::id::CheckpointId;
 use crate::savepoint::checkpoint::{self, Checkpoints};
-use crate::savepoint::native::manifest::{CREATED_BY, Provenance};
+use crate::savepoint::native::manifest::{CREATED_BY, Provenance, StartOffset};
 use crate::savepoint::stream::Stream;
 use crate::savepoint::{self, About, Contents, OnExisting, SavepointError};
 use crate::state::StateTable;
@@ -203,6 +203,9 @@ struct Restored {
     from: String,
 }
 
+/// Where each partition is read from, and where its reading ends, if it does.
+type Starts = Vec<(Position, Option<u64>)>;
+
 /// What Kafka says before anything is read.
 struct Known {
     cluster: Cluster,
@@ -238,12 +241,13 @@ pub fn run(
     env: &Env,
     watch: &mut dyn Watch,
 ) -> Result<Summary, ServiceError> {
-    let (mut restarts, mut pause, mut waited) = (0, PAUSE, Duration::ZERO);
+    let (mut restarts, mut pause, mut waited, mut was_open) = (0, PAUSE, Duration::ZERO, false);
     loop {
         let mut progress = 0;
         let attempt = open(config, stdout(), env).and_then(|(mut line, from)| {
             line.counters.totals.restarts = restarts;
             watch.opened(&mut line, &from);
+            was_open = true;
             let ended = line.run(config.until, |line| watch.look(line));
             progress = line.counters.totals.checkpoints.taken;
             let ended = ended?;
@@ -260,7 +264,8 @@ pub fn run(
         if progress > 0 {
             (pause, waited) = (PAUSE, Duration::ZERO);
         }
-        if !error.may_pass() || waited >= config.give_up || env.stop.load(Ordering::Relaxed) {
+        let may_pass = error.may_pass() || was_open && error.is_of_what_was_there();
+        if !may_pass || waited >= config.give_up || env.stop.load(Ordering::Relaxed) {
             return Err(error);
         }
         restarts += 1;
@@ -282,14 +287,15 @@ fn rest(time: Duration, env: &Env) {
 
 /// Opens a line where it must go on; also tells where that is.
 pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line, String), ServiceError> {
-    // First of all: from here on nobody else can commit.
+    // Who cannot have the directory shuts nobody out.
+    let mut checkpoints = config.checkpoints.as_ref().map(|at| Checkpoints::open(&at.dir, at.keep)).transpose()?;
+    // From here on nobody else can commit: only now is it known which checkpoint is true.
     let outbox = match &config.kafka {
         Some(kafka) if config.routes.need_kafka() => Some(Outbox::open(kafka, &config.transactional, env)?),
         _ => None,
     };
     let known = known(config, env)?;
     let true_one = known.as_ref().map_or(Ok(None), |known| true_checkpoint(&known.committed))?;
-    let mut checkpoints = config.checkpoints.as_ref().map(|at| Checkpoints::open(&at.dir, at.keep)).transpose()?;
     let restored = restore(config, checkpoints.as_mut(), true_one.as_ref(), outbox.is_some())?;
     let (source, starts) = begin(config, known.as_ref(), &restored, env)?;
     let outputs = &restored.stream.outputs;
@@ -299,9 +305,10 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line,
         Ok::<_, ServiceError>(Keeper::new(checkpoints, interval, commits(config, outputs.has_outbox())?))
     });
     let Restored { state, made, stream, from, .. } = restored;
-    let Stream { watermark, buffered, pending, behind, .. } = stream;
+    let Stream { offsets, watermark, buffered, pending, behind, .. } = stream;
     let beginning = beginning(state, watermark, buffered)?;
-    let intake = intake(config, &made, beginning, starts);
+    let mut intake = intake(config, &made, beginning, starts);
+    offsets.into_iter().for_each(|left| resume(&mut intake, left));
     let mut works = Works::new(config.limits);
     works.set_behind(behind);
     let now = (env.now)().millis();
@@ -317,7 +324,7 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line,
 /// Asks Kafka, if it has a part in this.
 fn known(config: &Config, env: &Env) -> Result<Option<Known>, ServiceError> {
     let Some(kafka) = &config.kafka else { return Ok(None) };
-    let cluster = Cluster::connect(kafka, env)?;
+    let cluster = Cluster::connect_to_committed(kafka, env)?;
     let partitions = match (&config.source, config.routes.first_topic()) {
         (Events::Kafka(topics), _) => {
             let Topics { partitions, unknown } = cluster.partitions(topics)?;
@@ -353,7 +360,10 @@ fn restore(
 ) -> Result<Restored, ServiceError> {
     let found = match (checkpoints, true_one) {
         (None, Some(id)) => return Err(ServiceError::NoDirectory(*id)),
-        (Some(checkpoints), Some(id)) => Some((*id, checkpoints.read(id)?)),
+        (Some(checkpoints), Some(id)) => {
+            let unreadable = |source| ServiceError::Checkpoint { id: *id, source: Box::new(source) };
+            Some((*id, checkpoints.read(id).map_err(unreadable)?))
+        }
         // Where nothing is committed elsewhere, what is complete is true.
         (Some(checkpoints), None) if !in_kafka => {
             let newest = checkpoints.newest().copied();
@@ -409,7 +419,7 @@ fn begin(
     known: Option<&Known>,
     restored: &Restored,
     env: &Env,
-) -> Result<(Box<dyn Source>, Vec<(Position, Option<u64>)>), ServiceError> {
+) -> Result<(Box<dyn Source>, Starts), ServiceError> {
     let stored: Vec<Position> = restored.stream.offsets.iter().cloned().map(Position::from).collect();
     match (&config.source, known, &config.kafka) {
         (Events::Kafka(_), Some(known), Some(kafka)) => {
@@ -511,7 +521,7 @@ fn beginning(
     Ok(Beginning { state, watermark: watermark.map(Timestamp::millis), buffered })
 }
 
-fn intake(config: &Config, made: &Provenance, beginning: Beginning, starts: Vec<(Position, Option<u64>)>) -> Intake {
+fn intake(config: &Config, made: &Provenance, beginning: Beginning, starts: Starts) -> Intake {
     let rules = Rules {
         filter: config.filter.clone(),
         window: config.window,
@@ -522,6 +532,13 @@ fn intake(config: &Config, made: &Provenance, beginning: Beginning, starts: Vec<
     let mut intake = Intake::new(rules, beginning);
     starts.into_iter().for_each(|(position, until)| intake.add(position, until));
     intake
+}
+
+/// A partition goes on in time where it was left, so that the others need not wait for it to speak again.
+fn resume(intake: &mut Intake, left: StartOffset) {
+    if let Some(watermark) = left.watermark {
+        intake.resume(&Position::from(left).partition, watermark.millis());
+    }
 }
 
 fn wiki(config: &Config, env: &Env) -> Result<Box<dyn Wiki>, ServiceError> {

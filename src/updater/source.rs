@@ -99,6 +99,11 @@ pub trait Source {
     /// Hands what has come to `take`, after waiting for the first record for at most `wait`.
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError>;
 
+    /// Whether each of these partitions, of which nothing came for long, has nothing to read; `None` if that cannot be known now.
+    fn are_silent(&mut self, places: &[usize]) -> Option<Vec<bool>> {
+        Some(vec![true; places.len()])
+    }
+
     /// The feed, if they come from Kafka: what offsets are committed for.
     fn feed(&self) -> Option<&Feed> {
         None

@@ -1,7 +1,8 @@
 //! How far time has come in the events: watermarks.
 //!
 //! Promise: as long as no partition's events are more than `lateness` behind the newest before them, and none that was silent
-//! for `idleness` speaks again of the past, an event is never older than the combined watermark.
+//! for `idleness` speaks again of the past, an event is never older than the combined watermark. Whether silence means that nothing
+//! was to be read is for the caller to know ([`Watermarks::doubt`]).
 //! In -> out: event times by partition, the present -> the time up to which all events are there.
 //! Rules: Flink's bounded out-of-orderness with idleness, by partition, and the minimum over those that are not idle.
 //! Invariant: pure; the clock is handed in. The combined watermark never goes back.
@@ -93,6 +94,35 @@ impl Watermarks {
         }
     }
 
+    /// The partitions that the next [`Watermarks::advance`] takes for idle, unless they are doubted.
+    pub fn falling_idle(&self, now: i64) -> impl Iterator<Item = PartitionKey> {
+        let listened = self.listened + self.counted(now);
+        let is_falling = move |partition: &Partition| {
+            !partition.idle && !partition.ended && listened - partition.heard >= self.patience.idleness
+        };
+        let places = self.partitions.iter().enumerate().filter(move |(_, partition)| is_falling(partition));
+        places.map(|(place, _)| PartitionKey(place))
+    }
+
+    /// It is not known whether the partition is silent: it is waited for a tenth of the idleness longer.
+    pub fn doubt(&mut self, partition: PartitionKey) {
+        let least = self.listened - self.patience.idleness + self.step() + self.step();
+        if let Some(partition) = self.partitions.get_mut(partition.0) {
+            partition.heard = partition.heard.max(least);
+            partition.idle = false;
+        }
+    }
+
+    /// The most that counts between two calls of [`Watermarks::advance`].
+    fn step(&self) -> i64 {
+        (self.patience.idleness / 10).max(1)
+    }
+
+    /// What counts of the time since the last [`Watermarks::advance`].
+    fn counted(&self, now: i64) -> i64 {
+        self.last.map_or(0, |last| now.saturating_sub(last)).clamp(0, self.step())
+    }
+
     /// The combined watermark at `now`: the minimum over the partitions that are not idle. If all are idle it is their
     /// maximum, as nobody waits for anybody; if all have ended it is [`END`]; without partitions it stays.
     ///
@@ -100,9 +130,8 @@ impl Watermarks {
     /// that stood still for a while, because a broker or a disk did, would take its partitions for idle before it read what
     /// waits in them, and then find it late.
     pub fn advance(&mut self, now: i64) -> i64 {
-        let passed = self.last.map_or(0, |last| now.saturating_sub(last));
+        self.listened += self.counted(now);
         self.last = self.last.max(Some(now));
-        self.listened += passed.clamp(0, (self.patience.idleness / 10).max(1));
         for partition in &mut self.partitions {
             partition.idle |= self.listened - partition.heard >= self.patience.idleness;
         }
@@ -180,6 +209,28 @@ mod tests {
         assert_eq!(wait(&mut all, 0, 99), 7, "the floor holds");
         all.event(a, 1001);
         assert_eq!(wait(&mut all, 99, 100), 990);
+    }
+
+    #[test]
+    fn who_is_doubted_is_not_idle() {
+        let mut all = Watermarks::new(PATIENCE, START);
+        let (a, b) = (all.add(0), all.add(0));
+        all.event(a, 1000);
+        all.event(b, 500);
+        assert_eq!(wait(&mut all, 0, 99), 489);
+        assert_eq!(all.falling_idle(99).count(), 0);
+        assert_eq!(all.falling_idle(100).collect::<Vec<_>>(), [a, b]);
+        all.doubt(b);
+        assert_eq!(wait(&mut all, 100, 105), 489, "a is idle, but b may have something to say");
+        assert_eq!(all.falling_idle(105).count(), 0);
+        let falling = (105..200).find(|now| {
+            all.advance(*now);
+            all.falling_idle(*now + 1).next().is_some()
+        });
+        assert!(falling.is_some_and(|now| (108..125).contains(&now)), "{falling:?}");
+        all.doubt(a);
+        all.event(a, 600);
+        assert_eq!(wait(&mut all, 200, 260), 989, "b is idle, a is back");
     }
 
     #[test]

@@ -109,7 +109,12 @@ fn checkpoints(env: &TestEnv) -> [Taken; 2] {
         dump_starts: None,
     };
     let stream = Stream {
-        offsets: vec![StartOffset { topic: "eqiad.mediawiki.page_change.v1".to_owned(), partition: 0, offset: 7, watermark: None }],
+        offsets: vec![StartOffset {
+            topic: "eqiad.mediawiki.page_change.v1".to_owned(),
+            partition: 0,
+            offset: 7,
+            watermark: None,
+        }],
         watermark: Some(made.created_at),
         outputs: vec![OutputEnd { path: "out.jsonl".to_owned(), bytes: 12 }],
         ..Stream::default()

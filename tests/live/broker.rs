@@ -10,11 +10,14 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+use crate::wiki::records::Record;
 
 pub const KAFKA: &str = "HEADWATER_LIVE_KAFKA";
 /// On a machine that has other things to do, a thousand partitions are made in a minute.
 const PATIENCE: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Does `work`, and again while what it is told passes. Panics where it is told something else, or the time is up.
 fn patiently<T>(what: &str, mut work: impl FnMut() -> KafkaResult<T>) -> T {
@@ -60,7 +63,12 @@ pub struct Broker {
 
 impl Broker {
     pub fn new(name: &str) -> Self {
-        let brokers = std::env::var(KAFKA).expect("looked for before");
+        Self::at(&std::env::var(KAFKA).expect("looked for before"), name)
+    }
+
+    /// That Kafka.
+    pub fn at(brokers: &str, name: &str) -> Self {
+        let brokers = brokers.to_owned();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
         let base = (i64::try_from(now.as_secs()).expect("before the year 292,000,000,000") - 7200) * 1000;
         Self { brokers, name: format!("{name}-{}", now.as_nanos()), base }
@@ -165,6 +173,43 @@ impl Broker {
             let record = BaseRecord::to(topic).partition(partition).key(*key).payload("x");
             let record = record.timestamp(self.base + second * 1000);
             producer.send(record).unwrap_or_else(|(error, _)| panic!("{topic}: {error}"));
+        }
+    }
+
+    /// Writes records as they are.
+    pub fn put(&self, records: &[Record]) {
+        let producer: BaseProducer = self.config().create().expect("a producer");
+        for Record { topic, partition, time, json, .. } in records {
+            loop {
+                let record = BaseRecord::<(), _>::to(topic).partition(*partition).payload(json).timestamp(*time);
+                match producer.send(record) {
+                    Ok(()) => break,
+                    Err((KafkaError::MessageProduction(Code::QueueFull), _)) => _ = producer.poll(PAUSE),
+                    Err((error, _)) => panic!("{topic}: {error}"),
+                }
+            }
+        }
+        producer.flush(PATIENCE).expect("Kafka takes the records");
+    }
+
+    /// All committed records of a topic's partition 0.
+    pub fn committed_records(&self, topic: &str) -> Vec<Vec<u8>> {
+        let mut config = self.config();
+        config.set("group.id", self.named("reader")).set("enable.auto.commit", "false");
+        config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning).expect("an offset");
+        consumer.assign(&list).expect("a partition");
+        let (mut records, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+        loop {
+            assert!(Instant::now() < deadline, "{topic}: no end after {} records", records.len());
+            match consumer.poll(PAUSE) {
+                Some(Ok(record)) => records.push(record.payload().unwrap_or_default().to_vec()),
+                Some(Err(KafkaError::PartitionEOF(_))) => return records,
+                Some(Err(error)) => assert!(error.rdkafka_error_code().is_some_and(is_passing), "{topic}: {error}"),
+                None => {}
+            }
         }
     }
 

@@ -9,7 +9,12 @@ mod contract;
 mod flink;
 mod kafka;
 mod line;
+mod own_kafka;
 mod relay;
 mod room;
 mod storage;
 mod transaction;
+mod updater;
+#[path = "../wiki/mod.rs"]
+mod wiki;
+mod world;

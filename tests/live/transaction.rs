@@ -128,7 +128,7 @@ fn who_was_thought_dead_writes_nothing_more() {
     old.send(&line.to, b"k", b"of the old one").unwrap();
     let new = line.outbox();
     let refused = old.commit(&feed, &line.offsets([2, 0], 1)).unwrap_err();
-    assert!(matches!(refused, KafkaError::Transaction { .. }), "{refused}");
+    assert!(matches!(refused, KafkaError::Fenced { .. }), "{refused}");
     assert!(line.committed().is_empty());
     new.send(&line.to, b"k", b"of the new one").unwrap();
     new.commit(&feed, &line.offsets([2, 0], 2)).unwrap();

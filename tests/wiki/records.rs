@@ -6,11 +6,14 @@
 //! asked for, is so far ahead of it that it is late indeed, and each partition has events after that. A record's time is that of its
 //! arrival.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+use headwater::wikibase::entity::EntityId;
 
 use crate::wiki::events::{Event, Form};
 use crate::wiki::history::History;
-use crate::wiki::random::Random;
+use crate::wiki::random::{Random, hash};
 
 /// How events are disordered. Of 1000, so many each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,10 @@ pub struct Disorder {
     pub malformed: u64,
     /// The time between two canary events of a partition, in milliseconds.
     pub canaries: i64,
+    /// Whether each entity's events come by one partition and in order, those of different entities being as disordered as ever. Then
+    /// what is told of an entity does not depend on which partition is read first: an edit cannot overtake a deletion and an undeletion
+    /// before it.
+    pub is_keyed: bool,
 }
 
 impl Disorder {
@@ -50,6 +57,7 @@ impl Disorder {
         elsewhere: 0,
         malformed: 0,
         canaries: i64::MAX,
+        is_keyed: false,
     };
 
     /// As bad as it may be without harm: 20 seconds, in five partitions of two data centres.
@@ -138,7 +146,34 @@ impl History {
             time = time.saturating_add(disorder.canaries);
         }
         records.sort_by_key(|record| record.time);
+        if disorder.is_keyed {
+            self.key(disorder, &mut records);
+        }
         records
+    }
+
+    fn key(&self, disorder: &Disorder, records: &mut [Record]) {
+        let mut places: BTreeMap<EntityId, Vec<usize>> = BTreeMap::new();
+        for (at, record) in records.iter().enumerate() {
+            if let Mark::Event(number) | Mark::Again(number) = record.mark {
+                places.entry(self.changes[number].entity).or_default().push(at);
+            }
+        }
+        for (entity, places) in places {
+            let mut told: Vec<_> = places.iter().map(|at| records[*at].clone()).collect();
+            told.sort_by_key(|record| match record.mark {
+                Mark::Event(number) | Mark::Again(number) => (number, record.mark),
+                _ => unreachable!("only those were taken"),
+            });
+            let hash = hash(entity.number().into(), entity.kind() as u64) as u64;
+            let partition = (hash % disorder.partitions as u64) as i32;
+            let data_centre = disorder.data_centres[(hash >> 32) as usize % disorder.data_centres.len()];
+            for (at, record) in places.into_iter().zip(told) {
+                let stream = disorder.form.streams().iter().find(|stream| record.topic.ends_with(*stream));
+                let topic = format!("{data_centre}{}", stream.expect("it is a topic of the form"));
+                records[at] = Record { topic, partition, time: records[at].time, ..record };
+            }
+        }
     }
 
     fn put(&self, number: usize, end: i64, disorder: &Disorder, random: &mut Random, records: &mut Vec<Record>) {

@@ -25,6 +25,14 @@ pub enum ServiceError {
     /// A savepoint or checkpoint cannot be read.
     #[error(transparent)]
     Savepoint(#[from] SavepointError),
+    /// The checkpoint that is true cannot be read.
+    #[error("checkpoint {id}, from which the group goes on, cannot be read")]
+    Checkpoint {
+        /// Its id.
+        id: CheckpointId,
+        /// Why not.
+        source: Box<SavepointError>,
+    },
     /// Topics are not there.
     #[error("Kafka has no topic {}", names(.0))]
     UnknownTopics(Vec<Topic>),
@@ -114,6 +122,12 @@ impl From<SourceError> for ServiceError {
 }
 
 impl ServiceError {
+    /// Whether something is missed that is there again when it was there before: a broker that has just begun does not know all
+    /// topics yet, and a file system may be away for a while.
+    pub(in crate::updater) fn is_of_what_was_there(&self) -> bool {
+        matches!(self, Self::UnknownTopics(_) | Self::Savepoint(_) | Self::Checkpoint { .. })
+    }
+
     /// Whether the same may succeed later. A stream over HTTP has waited by itself for as long as it may.
     pub fn may_pass(&self) -> bool {
         let of_kafka =
@@ -128,6 +142,9 @@ impl ServiceError {
             | Self::Line(
                 LineError::Checkpoint(SavepointError::Storage(error)) | LineError::Output(OutputError::Storage(error)),
             ) => of_storage(error),
+            Self::Checkpoint { source, .. } => {
+                matches!(&**source, SavepointError::Storage(error) if of_storage(error))
+            }
             _ => false,
         }
     }

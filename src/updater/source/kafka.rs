@@ -13,6 +13,8 @@ use crate::updater::source::{Arrived, PartitionName, Polled, Source, SourceError
 pub struct Topics {
     feed: Feed,
     names: Vec<PartitionName>,
+    /// Where each ended when it was asked last.
+    ends: Vec<Option<u64>>,
 }
 
 impl Topics {
@@ -22,7 +24,8 @@ impl Topics {
             topic: partition.topic.as_str().to_owned(),
             number: partition.number,
         };
-        Ok(Self { feed: Feed::open(settings, starts)?, names: starts.iter().map(name).collect() })
+        let names = starts.iter().map(name).collect();
+        Ok(Self { feed: Feed::open(settings, starts)?, names, ends: vec![None; starts.len()] })
     }
 }
 
@@ -36,6 +39,12 @@ impl Source for Topics {
             take(Arrived { place: record.place, next: Some(record.offset + 1), value: record.value });
         };
         Ok(Polled { records: self.feed.poll(wait, arrived)?, ended: false })
+    }
+
+    /// A partition is silent if its leader says twice that it ends in the same place, and nothing came between.
+    fn are_silent(&mut self, places: &[usize]) -> Option<Vec<bool>> {
+        let ends = self.feed.ends(places)?;
+        Some(places.iter().zip(ends).map(|(place, end)| self.ends[*place].replace(end) == Some(end)).collect())
     }
 
     fn feed(&self) -> Option<&Feed> {

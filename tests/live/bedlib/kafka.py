@@ -21,7 +21,11 @@ TOOLS = {
     "transactions": "org.apache.kafka.tools.TransactionsCommand",
     "acls": "org.apache.kafka.tools.AclCommand",
 }
-OFFLINE_TOOLS = {"dump-log": "kafka.tools.DumpLogSegments", "storage": "kafka.tools.StorageTool"}
+OFFLINE_TOOLS = {
+    "dump-log": "kafka.tools.DumpLogSegments",
+    "storage": "kafka.tools.StorageTool",
+    "server": "kafka.Kafka",
+}
 
 # For tests: expired and compacted segments vanish within a second, groups form at once, one node is all there is.
 SETTINGS = """\
@@ -49,6 +53,7 @@ offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=2
+transaction.abort.timed.out.transaction.cleanup.interval.ms=500
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=2

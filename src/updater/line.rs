@@ -213,11 +213,14 @@ impl Line {
     /// Does what can be done now, or waits a little.
     pub fn turn(&mut self) -> Result<(), LineError> {
         let finished = self.send(Duration::ZERO)?;
-        let read = if self.works.has_room() && self.enough.is_none() { self.read(finished > 0)? } else { 0 };
+        let is_reading = self.works.has_room() && self.enough.is_none();
+        let read = if is_reading { self.read(finished > 0)? } else { 0 };
         let now = self.now().millis();
-        if self.enough.is_none() {
+        if is_reading {
             self.listen(now);
             self.intake.advance(now, &mut self.counters, &mut self.steps);
+        } else {
+            self.intake.pass(now);
         }
         // Time alone may lead to a side output.
         self.is_new |= finished > 0 || read > 0 || !self.steps.is_empty();

@@ -113,6 +113,11 @@ impl Watermarks {
         }
     }
 
+    /// Lets time go on to `now`, without listening.
+    pub fn pass(&mut self, now: i64) {
+        self.last = self.last.max(Some(now));
+    }
+
     /// The most that counts between two calls of [`Watermarks::advance`].
     fn step(&self) -> i64 {
         (self.patience.idleness / 10).max(1)
@@ -243,6 +248,8 @@ mod tests {
         for now in (1000..10_000).step_by(1000) {
             assert_eq!(all.advance(now), 989, "{now}");
         }
+        (10_000..20_000).for_each(|now| all.pass(now));
+        assert_eq!(all.advance(20_000), 989, "nobody listened");
         assert_eq!(all.advance(9_000_000), 1989, "it did not speak ten times");
         assert_eq!(all.advance(5), 1989, "a clock that goes back does no harm");
     }

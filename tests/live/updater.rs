@@ -97,7 +97,13 @@ fn killed_at_random_moments_is_never_killed() {
         slices.next().into_iter().for_each(|slice| world.broker.put(slice));
         let what = if random.chance(333) { "stream" } else { "backfill" };
         let mut running = killed.start(what);
-        std::thread::sleep(Duration::from_millis(random.below(1400)));
+        // Many in their work, the others also while they begin.
+        if random.chance(600) {
+            running.says("\"restored\"");
+            std::thread::sleep(Duration::from_millis(random.below(700)));
+        } else {
+            std::thread::sleep(Duration::from_millis(random.below(1200)));
+        }
         let was_killed = running.kill();
         kills += usize::from(was_killed);
         of_streams += usize::from(was_killed && what == "stream");
@@ -125,7 +131,7 @@ fn killed_at_random_moments_is_never_killed() {
     }
     assert_eq!(whole.sides(LAPSED), [""; 0]);
     world.assert_follows(&killed.messages());
-    assert!(restored > KILLS / 4, "most are killed before they begin");
+    assert!(restored > KILLS / 2, "most are killed before they begin");
 }
 
 #[test]
@@ -138,19 +144,27 @@ fn a_broker_that_dies_is_waited_for() {
     let mut kafka = OwnKafka::new();
     let broker = Broker::at(&kafka.brokers(), "outage");
     let world = World::new(broker, History::random(seed, 600), 100, KEYED, seed);
-    world.broker.put(&world.records);
+    // A third of the records each time: what comes when Kafka is back must find nobody taken for idle.
+    let mut thirds = world.records.chunks(world.records.len().div_ceil(3));
+    thirds.next().into_iter().for_each(|records| world.broker.put(records));
     let mut job = world.job("job");
-    job.options = "--in-flight 1 --timeout 5s".to_owned();
-    world.server.delay(Duration::from_millis(25));
-    let mut running = job.start("backfill");
+    job.options = "--in-flight 1 --timeout 5s --idleness 3s".to_owned();
+    world.server.delay(Duration::from_millis(10));
+    let mut running = job.start("stream");
     running.says("checkpoint_taken");
-    for pause in [1, 8] {
+    for (records, pause) in thirds.zip([1, 8]) {
         std::thread::sleep(2 * SECOND);
         kafka.kill();
         std::thread::sleep(pause * SECOND);
         kafka.start();
+        world.broker.put(records);
     }
+    std::thread::sleep(2 * SECOND);
+    running.terminate();
     let log = running.ends_with(0);
+    world.server.delay(Duration::ZERO);
+    job.backfill();
+    assert_eq!(job.sides(LAPSED), [""; 0], "{log}");
     let restarts = log.matches("\"restarting\"").count();
     println!("{restarts} restarts of the line");
     assert!(restarts > 0, "{log}");
@@ -195,7 +209,7 @@ fn storage_that_fails_for_a_while_does_no_harm() {
     assert!(running.is_running(), "it is to be killed in its work");
     running.kill();
 
-    // A directory that cannot be read: in the way, a checkpoint gone, a checkpoint damaged.
+    // A directory that cannot be read: something is in the way, or the checkpoint is gone.
     fs::rename(&dir, &away).unwrap();
     fs::write(&dir, "in the way").unwrap();
     let said = job.start("backfill").ends_with(2);

@@ -173,14 +173,15 @@ impl Job<'_> {
     pub fn start(&self, what: &str) -> Running {
         let Self { world, name, checkpoints, brokers, interval, options } = self;
         let (group, out) = (world.broker.named(name), world.broker.named(&format!("{name}.")));
-        let dir = world.room.path("");
-        let dir = dir.display();
+        let (state, checkpoints) = (world.room.path("state"), world.room.path(checkpoints));
         let arguments = format!(
-            "{what} {} --brokers {brokers} --group {group} {} --initial-state {dir}/state --checkpoints {dir}/{checkpoints} \
+            "{what} {} --brokers {brokers} --group {group} {} --initial-state {} --checkpoints {} \
              --checkpoint-interval {interval} --mutations kafka:{out}{{stream}} --message-limit 3000 --entity-data {} \
              --listen none --log-format json {options}",
             world.wiki(),
             world.topics(),
+            state.display(),
+            checkpoints.display(),
             world.server.url(),
         );
         let log = world.room.path(&format!("{name}-{}.log", LOGS.fetch_add(1, Ordering::Relaxed)));
@@ -220,7 +221,9 @@ impl Job<'_> {
     /// All side outputs of a stream, sorted, without what is new in every run.
     pub fn sides(&self, stream: &str) -> Vec<String> {
         let mut sides: Vec<_> = self.sent(stream).into_iter().map(timeless).collect();
-        sides.iter_mut().for_each(|side| side["dt"] = json!(null));
+        for side in &mut sides {
+            (side["dt"], side["original_ingestion_dt"]) = (json!(null), json!(null));
+        }
         let mut sides: Vec<_> = sides.iter().map(Value::to_string).collect();
         sides.sort();
         sides

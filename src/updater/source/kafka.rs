@@ -13,8 +13,12 @@ use crate::updater::source::{Arrived, PartitionName, Polled, Source, SourceError
 pub struct Topics {
     feed: Feed,
     names: Vec<PartitionName>,
+    /// Where each is read on.
+    next: Vec<u64>,
     /// Where each ended when it was asked last.
     ends: Vec<Option<u64>>,
+    /// Whether all that had come was taken at some time since.
+    was_empty: bool,
 }
 
 impl Topics {
@@ -25,7 +29,8 @@ impl Topics {
             number: partition.number,
         };
         let names = starts.iter().map(name).collect();
-        Ok(Self { feed: Feed::open(settings, starts)?, names, ends: vec![None; starts.len()] })
+        let next = starts.iter().map(|(_, next)| *next).collect();
+        Ok(Self { feed: Feed::open(settings, starts)?, names, next, ends: vec![None; starts.len()], was_empty: false })
     }
 }
 
@@ -36,15 +41,24 @@ impl Source for Topics {
 
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError> {
         let arrived = |record: crate::kafka::feed::Arrived<'_>| {
+            self.next[record.place] = record.offset + 1;
             take(Arrived { place: record.place, next: Some(record.offset + 1), value: record.value });
         };
-        Ok(Polled { records: self.feed.poll(wait, arrived)?, ended: false })
+        let records = self.feed.poll(wait, arrived)?;
+        self.was_empty |= records == 0;
+        Ok(Polled { records, ended: false })
     }
 
-    /// A partition is silent if its leader says twice that it ends in the same place, and nothing came between.
+    /// A partition is silent if its leader says that it was read to its end. Where that ends with what is no record (marks of
+    /// transactions, or what was aborted), he must say it twice, and all that had come must have been taken between.
     fn are_silent(&mut self, places: &[usize]) -> Option<Vec<bool>> {
         let ends = self.feed.ends(places)?;
-        Some(places.iter().zip(ends).map(|(place, end)| self.ends[*place].replace(end) == Some(end)).collect())
+        let was_empty = std::mem::take(&mut self.was_empty);
+        let is_silent = |(place, end): (&usize, u64)| {
+            let was_so = self.ends[*place].replace(end) == Some(end);
+            end <= self.next[*place] || was_so && was_empty
+        };
+        Some(places.iter().zip(ends).map(is_silent).collect())
     }
 
     fn feed(&self) -> Option<&Feed> {

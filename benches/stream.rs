@@ -190,7 +190,7 @@ fn soak(minutes: usize) {
         let due = Duration::from_millis(number as u64 * 1000 / RATE);
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
         topics.send(&producer, &happening(&history, number));
-        if number as u64 % (60 * RATE) == 0 {
+        if (number as u64).is_multiple_of(60 * RATE) {
             let status = std::fs::read_to_string(format!("/proc/{}/status", updater.id())).unwrap_or_default();
             let memory = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS: gone").to_owned();
             let cpu = std::fs::read_to_string(format!("/proc/{}/stat", updater.id())).unwrap_or_default();

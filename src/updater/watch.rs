@@ -41,7 +41,14 @@ pub struct Watcher {
     /// When progress was told last.
     told: i64,
     has_caught_up: bool,
-    stopping: Option<(Option<Option<String>>, Reply<Option<String>>)>,
+    stopping: Option<Stopping>,
+}
+
+/// An order to stop that is being carried out.
+struct Stopping {
+    /// Whether to take a savepoint before, and where.
+    save: Option<Option<String>>,
+    reply: Reply<Option<String>>,
 }
 
 impl Watcher {
@@ -171,7 +178,7 @@ impl Watch for Watcher {
                     reply.refuse(Refusal::NotNow("it is stopping already".to_owned()));
                 }
                 Order::Stop { save, reply } => {
-                    self.stopping = Some((save, reply));
+                    self.stopping = Some(Stopping { save, reply });
                     line.env.stop.store(true, Ordering::Relaxed);
                 }
             }
@@ -189,7 +196,7 @@ impl Watch for Watcher {
     fn ended(&mut self, line: &mut Line, ended: Ended) {
         line.notices.drain(..).for_each(&mut self.tell);
         let mut savepoint = None;
-        if let Some((save, reply)) = self.stopping.take() {
+        if let Some(Stopping { save, reply }) = self.stopping.take() {
             match save.map(|to| self.save(line, to.as_deref())).transpose() {
                 Ok(place) => {
                     savepoint.clone_from(&place);

@@ -184,7 +184,9 @@ impl Broker {
                 let record = BaseRecord::<(), _>::to(topic).partition(*partition).payload(json).timestamp(*time);
                 match producer.send(record) {
                     Ok(()) => break,
-                    Err((KafkaError::MessageProduction(Code::QueueFull), _)) => _ = producer.poll(PAUSE),
+                    Err((KafkaError::MessageProduction(Code::QueueFull), _)) => {
+                        producer.poll(PAUSE);
+                    }
                     Err((error, _)) => panic!("{topic}: {error}"),
                 }
             }

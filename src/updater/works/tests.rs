@@ -120,11 +120,14 @@ fn sent(wiki: &Numbers, limits: Limits, mutations: &[Mutation]) -> Vec<String> {
 
 const LIMITS: Limits = Limits { begun: 2, waiting: 100, coalesce: false };
 
+/// A name, what waits, and what is told.
+type Row<'r> = (&'r str, &'r [(Operation, i64)], &'r [&'r str]);
+
 #[test]
 fn what_becomes_one() {
     use Operation::{DeleteItem, FullImport, Reconcile};
     // What an entity at revision 1, if any, is told of mutations that wait at the same time.
-    let rows: &[(&str, &[(Operation, i64)], &[&str])] = &[
+    let rows: &[Row<'_>] = &[
         ("edits", &[(diff(1), 2), (diff(2), 3), (diff(3), 4)], &["diff Q1 4 +4 -1"]),
         ("a new entity and its edits", &[(FullImport, 2), (diff(2), 3)], &["import Q1 3 +3 -"]),
         ("an edit and a deletion", &[(diff(1), 2), (DeleteItem, 2)], &["delete Q1 2 + -"]),

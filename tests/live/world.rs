@@ -2,6 +2,8 @@
 //!
 //! Promise: all but the wiki is the real thing: the program, the broker, the file system.
 
+#![allow(clippy::unwrap_used, reason = "what fails ends the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ use crate::bootstrap::BootstrapError;
 use crate::bootstrap::guard::Refusal;
 use crate::compression::source::DecodeError;
 use crate::control::ControlError;
+use crate::event_streams::{ConfigurationError, StreamError};
 use crate::import::ImportError;
 use crate::kafka::{KafkaError, PropertyError};
 use crate::offsets::OffsetsError;
@@ -21,6 +22,7 @@ use crate::updater::line::LineError;
 use crate::updater::outputs::OutputError;
 use crate::updater::service::ServiceError;
 use crate::updater::source::SourceError;
+use crate::web::{SetUpError, WebError};
 use crate::wikibase::uris::UrisError;
 
 /// Who must act; decides the exit code.
@@ -315,6 +317,7 @@ impl From<ServiceError> for CliError {
             ServiceError::Line(
                 LineError::Source(SourceError::Storage(error)) | LineError::Output(OutputError::Storage(error)),
             ) => error.into(),
+            ServiceError::Line(LineError::Source(SourceError::Stream(error))) => error.into(),
             ServiceError::Savepoint(error) | ServiceError::Line(LineError::Checkpoint(error)) => error.into(),
             ServiceError::Line(LineError::Output(OutputError::Stdout(_))) => Self::of(Kind::Unavailable, &error),
             ServiceError::Line(LineError::Output(OutputError::Exists(_))) => Self::of(Kind::Usage, &error).hint(
@@ -336,10 +339,52 @@ impl From<ServiceError> for CliError {
             ServiceError::NoState => {
                 Self::of(Kind::Usage, &error).hint("give a savepoint with --initial-state, or say --from-nothing")
             }
+            ServiceError::NoTime => Self::of(Kind::Usage, &error)
+                .hint("give the time with --since: when the oldest of the dumps began, see `headwater dump-start`, or somewhat earlier"),
             ServiceError::UnknownTopics(_) | ServiceError::OtherWiki { .. } | ServiceError::Fetch(_) => {
                 Self::of(Kind::Usage, &error)
             }
         }
+    }
+}
+
+impl From<StreamError> for CliError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Url(_) | StreamError::Topic(_) | StreamError::SetUp(_) => Self::of(Kind::Usage, &error),
+            StreamError::Refused { .. } => Self::of(Kind::Usage, &error).hint(
+                "is it the URL of a stream, such as https://stream.wikimedia.org/v2/stream/mediawiki.page_change.v1? positions of \
+                 another Kafka, and streams that are not public, are refused too",
+            ),
+            StreamError::OutOfReach { .. } => Self::of(Kind::Unavailable, &error)
+                .hint("start it again with the same checkpoints, and it goes on; --give-up waits longer"),
+            StreamError::TooLarge { .. } => Self::of(Kind::Data, &error),
+            StreamError::Gap(_) => Self::of(Kind::Data, &error).hint(
+                "without a later dump, --accept-gap goes on, and what changed in the gap must be reconciled; --gap-tolerance allows for \
+                 streams in which little happens",
+            ),
+        }
+    }
+}
+
+impl From<SetUpError> for CliError {
+    fn from(error: SetUpError) -> Self {
+        Self::of(Kind::Usage, &error)
+    }
+}
+
+impl From<ConfigurationError> for CliError {
+    fn from(error: ConfigurationError) -> Self {
+        let kind = match error {
+            ConfigurationError::Storage(error) => return error.into(),
+            ConfigurationError::Web(WebError::Stopped) => return interrupted(),
+            ConfigurationError::Web(WebError::OutOfReach { .. })
+            | ConfigurationError::Status { status: 429 | 500.., .. } => Kind::Unavailable,
+            ConfigurationError::Web(_) | ConfigurationError::Status { .. } | ConfigurationError::Streams { .. } => {
+                Kind::Usage
+            }
+        };
+        Self::of(kind, &error).hint(STREAM_CONFIG)
     }
 }
 
@@ -485,6 +530,7 @@ impl From<SqlError> for CliError {
     }
 }
 
+const STREAM_CONFIG: &str = "give MediaWiki's answer, such as https://meta.wikimedia.org/w/api.php?action=streamconfigs&format=json, or a file with it";
 const STOP_GROUP: &str = "stop its consumers first: Kafka takes no offsets from others while it has members";
 const TRIPLES: &str = "a triples table has the columns context, subject, predicate and object, each an N-Triples term; \
     _manifest.json beside its files, if `import` made them, has their checksums";

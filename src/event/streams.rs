@@ -20,6 +20,15 @@ pub const PAGE_CHANGE: &str = "mediawiki.page_change.v1";
 /// What reconciliations ask for.
 pub const RECONCILE: &str = "rdf-streaming-updater.reconcile";
 
+/// The titles of the schemas that are read (see `event::wire`).
+pub const SCHEMA_TITLES: [&str; 5] = [
+    "mediawiki/page/change",
+    "mediawiki/revision/create",
+    "mediawiki/page/delete",
+    "mediawiki/page/undelete",
+    "rdf_streaming_updater/reconcile",
+];
+
 /// Each stream under each prefix of a data centre, such as `eqiad.`; without prefixes the topics are named like the streams.
 pub fn topics(streams: &[&str], prefixes: &[&str]) -> Vec<String> {
     let prefixes = if prefixes.is_empty() { &[""] } else { prefixes };
@@ -61,13 +70,13 @@ pub enum StreamsError {
     #[error("the stream configuration names no topics of `{0}`")]
     NoTopics(String),
     /// The stream holds other events.
-    #[error("`{stream}` holds events of the schema {found}, not {wanted}")]
+    #[error("`{stream}` holds events of the schema {found}; those of {wanted} are read")]
     Schema {
         /// The stream.
         stream: String,
         /// The title of its schema.
         found: String,
-        /// The one needed.
+        /// Those that can be read, parted by commas.
         wanted: String,
     },
 }
@@ -94,14 +103,14 @@ impl StreamConfiguration {
         })
     }
 
-    /// The topics of a stream that holds events of the schema with this title, such as `mediawiki/page/change`.
-    pub fn topics(&self, stream: &str, schema_title: &str) -> Result<&[String], StreamsError> {
+    /// The topics of a stream that holds events of a schema with one of these titles, such as `mediawiki/page/change`.
+    pub fn topics(&self, stream: &str, schema_titles: &[&str]) -> Result<&[String], StreamsError> {
         let configured = self.get(stream)?;
         match &configured.schema_title {
-            Some(found) if found != schema_title => Err(StreamsError::Schema {
+            Some(found) if !schema_titles.contains(&found.as_str()) => Err(StreamsError::Schema {
                 stream: stream.to_owned(),
                 found: found.clone(),
-                wanted: schema_title.to_owned(),
+                wanted: schema_titles.join(", "),
             }),
             _ if configured.topics.is_empty() => Err(StreamsError::NoTopics(stream.to_owned())),
             _ => Ok(&configured.topics),
@@ -158,9 +167,9 @@ mod tests {
         let wrapped = StreamConfiguration::parse(format!("{{\"streams\": {ANSWER}}}").as_bytes()).unwrap();
         assert_eq!(bare, wrapped);
         let title = "mediawiki/page/change";
-        let topics = bare.topics(PAGE_CHANGE, title).unwrap();
+        let topics = bare.topics(PAGE_CHANGE, &["other", title]).unwrap();
         assert_eq!(topics, ["eqiad.mediawiki.page_change.v1", "codfw.mediawiki.page_change.v1"]);
-        assert_eq!(bare.topics("reconcile", "any").unwrap(), ["eqiad.reconcile"]);
+        assert_eq!(bare.topics("reconcile", &["any"]).unwrap(), ["eqiad.reconcile"]);
         let canary = |stream| bare.get(stream).unwrap().canary_events;
         assert_eq!([PAGE_CHANGE, "reconcile", "lapsed"].map(canary), [true, true, false]);
     }
@@ -168,13 +177,13 @@ mod tests {
     #[test]
     fn what_is_not_configured_is_not_guessed() {
         let answer = StreamConfiguration::parse(ANSWER.as_bytes()).unwrap();
-        let message = |stream, title| answer.topics(stream, title).unwrap_err().to_string();
+        let message = |stream, title| answer.topics(stream, &[title]).unwrap_err().to_string();
         assert!(
             message("other", "t")
                 .ends_with("does not have `other`; it has lapsed, mediawiki.page_change.v1, reconcile")
         );
         assert!(message("lapsed", "rdf_streaming_updater/lapsed_action").contains("names no topics of `lapsed`"));
-        assert!(message(PAGE_CHANGE, "recentchange").contains("mediawiki/page/change, not recentchange"));
+        assert!(message(PAGE_CHANGE, "recentchange").contains("mediawiki/page/change; those of recentchange are read"));
         let none = StreamConfiguration::default().get("other").unwrap_err().to_string();
         assert!(none.ends_with("it has none"), "{none}");
         for bad in ["", "[]", "{\"a\": 1}", "{\"streams\": []}", "{\"a\": {\"topics\": \"eqiad.a\"}}"] {

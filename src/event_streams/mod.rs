@@ -14,7 +14,7 @@
 //! | 429 (Wikimedia allows two connections an address), 503 | the same, and no sooner than `Retry-After` asks for |
 //! | an event `error` | told by [`EventStream::heard`]; the server ends the connection then |
 //! | any other status, a redirect, something else than a stream | [`StreamError::Refused`] |
-//! | the first event is later than the time asked for, or than all events before the connection | [`StreamError::Gap`] |
+//! | the first event is later than the time asked for, or an offset than the one asked for and all events before | [`StreamError::Gap`] |
 //!
 //! A server says nothing when it cannot go on where it was asked to: for a time of which Kafka retains nothing it begins with the
 //! oldest it has, where Kafka has no offset, at the end; so times are compared. Heartbeats and canary events show that a connection
@@ -66,7 +66,10 @@ pub struct Settings {
     pub user_agent: String,
     /// Everything before was taken, or is not wanted: what has no position begins here. `None` for a little before the present.
     pub since: Option<Timestamp>,
-    /// Where to go on. With positions, and without topics, only their topics are read.
+    /// How much earlier it is begun nevertheless, without any gap if nothing is there.
+    pub margin: Duration,
+    /// Where to go on. With a time, the server is first asked by it for one event, as only then it names all its partitions.
+    /// Without, only the topics of the positions, and those that are named here, are read.
     pub positions: Vec<StreamPosition>,
     /// The topics of the stream, as the stream configuration names them: those without a position begin at `since`. A stream of two
     /// data centres has a topic of each, one of which tells nothing until they change places.
@@ -97,6 +100,7 @@ impl Settings {
             routes: Vec::new(),
             user_agent: web::USER_AGENT.to_owned(),
             since: None,
+            margin: Duration::ZERO,
             positions: Vec::new(),
             topics: Vec::new(),
             tolerance: Duration::from_secs(600),
@@ -158,13 +162,18 @@ impl EventStream {
             is_direct: target.host().is_some(),
         })?;
         let tasks = Arc::new(Tasks::start(1).map_err(SetUpError::Threads)?);
-        let begin = settings.since.unwrap_or_else(|| before((env.now)(), settings.tolerance));
+        let begin = before(settings.since.unwrap_or_else(|| before((env.now)(), settings.tolerance)), settings.margin);
         let mut stream = Self {
             target,
             client,
             tasks,
             now: env.now,
-            positions: Positions::new(settings.positions.clone(), settings.topics.clone(), begin),
+            positions: Positions::new(
+                settings.positions.clone(),
+                settings.topics.clone(),
+                begin,
+                settings.since.is_none(),
+            ),
             pauses: Pauses::new(settings.first_pause, settings.longest_pause),
             connection: None,
             parser: Parser::new(settings.most_bytes),
@@ -173,7 +182,8 @@ impl EventStream {
                 tolerance: settings.tolerance,
                 reached: settings.since,
                 answered: None,
-                is_verified: settings.since.is_none(),
+                // Beside positions, a time is one of partitions that were silent, and may be so for long.
+                is_verified: settings.since.is_none() || !settings.positions.is_empty(),
             },
             unanswered: None,
             heard: VecDeque::new(),
@@ -201,6 +211,16 @@ impl EventStream {
     /// What was taken, of partitions of which it is known: where to go on later.
     pub fn positions(&self) -> Vec<StreamPosition> {
         self.positions.known().cloned().collect()
+    }
+
+    /// Its URL, without what is secret.
+    pub fn url(&self) -> &str {
+        self.target.public()
+    }
+
+    /// The topic and number of every partition that is read, as far as the server told or positions name them.
+    pub fn partitions(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.positions.partitions()
     }
 
     /// What was heard lately of connections that do not hold, the newest last.
@@ -260,6 +280,11 @@ impl EventStream {
             _ => return Ok(false),
         }
         self.pauses.reset();
+        if self.positions.is_asking() {
+            self.positions.named(event.id);
+            self.connect(Duration::ZERO);
+            return Ok(false);
+        }
         let told = Told::of(event.data);
         let standing = self.positions.standing(&told, event.id);
         if standing == Standing::Repeated {

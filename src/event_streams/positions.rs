@@ -6,7 +6,8 @@
 //! of *every* partition that the connection reads where to go on: an `offset`, the one to read next; or a `timestamp`, a
 //! millisecond behind the last event, as the offsets of two data centres differ; or the offset -1, which is the end, where nothing
 //! came from a partition so far. A server takes what it reads from `Last-Event-ID` alone: what is not in there is not read. A topic
-//! in there by its name alone begins at `since`.
+//! in there by its name alone begins at `since`. So where positions are known, but perhaps not all partitions, it is asked for none
+//! first, by time: the id of the first event names them all, and then it is asked for each.
 //! Invariant: pure. What is known by offset is asked for by offset, as several events can have one time; what is not, by a time that
 //! is no later than anything that is not taken.
 
@@ -76,6 +77,8 @@ pub struct Positions {
     topics: Vec<String>,
     /// Since when events are wanted where nothing else is known.
     begin: Timestamp,
+    /// Whether all partitions are known that are to be read; else the server is to name them.
+    is_named: bool,
 }
 
 /// An element of an id.
@@ -121,15 +124,22 @@ impl Told {
 }
 
 impl Positions {
-    /// Those known beforehand, the topics of the stream, if they are known, and since when other events are wanted.
-    pub fn new(known: Vec<StreamPosition>, topics: Vec<String>, begin: Timestamp) -> Self {
+    /// Those known beforehand, the topics of the stream, if they are known, and since when other events are wanted; whether
+    /// nothing is wanted besides.
+    pub fn new(known: Vec<StreamPosition>, topics: Vec<String>, begin: Timestamp, is_all: bool) -> Self {
         let place = |position| Place { position, is_known: true, from: None, tells: false, is_begun: false };
-        Self { places: known.into_iter().map(place).collect(), topics, begin }
+        let is_named = is_all || known.is_empty();
+        Self { places: known.into_iter().map(place).collect(), topics, begin, is_named }
     }
 
     /// What was taken, of partitions of which it is known.
     pub fn known(&self) -> impl Iterator<Item = &StreamPosition> {
         self.places.iter().filter(|place| place.is_known).map(|place| &place.position)
+    }
+
+    /// The topic and number of every partition that was named so far.
+    pub fn partitions(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.places.iter().map(|Place { position, .. }| (position.topic.as_str(), position.partition))
     }
 
     /// Since when events are wanted where nothing else is known.
@@ -144,7 +154,7 @@ impl Positions {
 
     /// Whether all that is read begins where positions say, so that no time is needed.
     pub fn is_complete(&self) -> bool {
-        !self.is_empty() && self.unplaced().next().is_none()
+        self.is_named && !self.is_empty() && self.unplaced().next().is_none()
     }
 
     /// Topics without any place.
@@ -153,7 +163,22 @@ impl Positions {
         self.topics.iter().map(String::as_str).filter(move |topic| !is_placed(topic))
     }
 
-    /// The `Last-Event-ID` of the next connection; `None` for the first one of a stream of which nothing is known.
+    /// Whether the server is still to name its partitions, and nothing is to be taken before.
+    pub fn is_asking(&self) -> bool {
+        !self.is_named
+    }
+
+    /// The server has named its partitions, in the id of an event. What is known of some stands.
+    pub fn named(&mut self, id: Option<&[u8]>) {
+        self.is_named = true;
+        for entry in &entries(id) {
+            if self.find(&entry.topic, entry.partition).is_none() {
+                self.learn(entry);
+            }
+        }
+    }
+
+    /// The `Last-Event-ID` of the next connection; `None` if nothing is known, or the server is to name its partitions.
     pub fn begin_connection(&mut self) -> Option<String> {
         self.places.iter_mut().for_each(|place| place.is_begun = false);
         let entry = |place: &Place| {
@@ -165,7 +190,7 @@ impl Positions {
         };
         let asked: Vec<_> = self.places.iter().map(entry).chain(self.unplaced().map(Asked::Topic)).collect();
         let json = || serde_json::to_string(&asked).expect("texts and numbers have a JSON form");
-        (!self.is_empty()).then(json)
+        (self.is_named && !self.is_empty()).then(json)
     }
 
     /// Where an event stands that tells this, with that id; nothing is taken yet.
@@ -294,7 +319,7 @@ mod tests {
 
     fn begun(known: Vec<StreamPosition>, topics: &[&str]) -> Positions {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        Positions::new(known, topics, Timestamp::from_millis(1000).unwrap())
+        Positions::new(known, topics, Timestamp::from_millis(1000).unwrap(), true)
     }
 
     #[test]
@@ -310,6 +335,30 @@ mod tests {
             let mut positions = begun(known, topics);
             assert_eq!(positions.begin_connection(), expected);
             assert_eq!(positions.is_complete(), is_complete);
+        }
+    }
+
+    #[test]
+    fn the_server_is_to_name_its_partitions() {
+        let begin = Timestamp::from_millis(1000).unwrap();
+        // What the id says of a partition whose position is known is about another time.
+        for (first, asked) in [
+            (id(&[(A, 9), (B, -1)]), id(&[(A, 5), (B, -1000)])),
+            (id(&[(A, 3), (B, 90)]), id(&[(A, 5), (B, 90)])),
+            (id(&[(A, -9001), (B, -3001)]), id(&[(A, 5), (B, -3000)])),
+            ("7".to_owned(), id(&[(A, 5)])),
+        ] {
+            for topics in [&[][..], &[A, B][..]] {
+                let topics: Vec<_> = topics.iter().map(|topic| (*topic).to_owned()).collect();
+                let mut positions = Positions::new(vec![at(A, 5)], topics.clone(), begin, false);
+                assert_eq!(positions.begin_connection(), None);
+                assert!(positions.is_asking() && !positions.is_complete());
+                positions.named(Some(first.as_bytes()));
+                let is_named = topics.is_empty() || first != "7";
+                let asked = if is_named { asked.clone() } else { asked.replace(']', &format!(r#","{B}"]"#)) };
+                assert_eq!(positions.begin_connection(), Some(asked));
+                assert_eq!(positions.is_complete(), is_named);
+            }
         }
     }
 

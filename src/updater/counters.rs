@@ -325,12 +325,12 @@ impl Counters {
         self.partitions.len() - 1
     }
 
-    /// A record was read. Afterwards one of [`Counters::dropped`], [`Counters::dead_letter`] and [`Counters::passed`] is due.
+    /// A record was read; `next` is the position behind it, if that is known. Afterwards one of [`Counters::dropped`], [`Counters::dead_letter`] and [`Counters::passed`] is due.
     #[inline]
-    pub fn read(&mut self, partition: usize, offset: u64) {
+    pub fn read(&mut self, partition: usize, next: Option<u64>) {
         self.totals.events.read += 1;
         if let Some(partition) = self.partitions.get_mut(partition) {
-            partition.position = Some(offset.saturating_add(1));
+            partition.position = next.or(partition.position);
         }
     }
 
@@ -486,14 +486,14 @@ mod tests {
         let at = counters.add_partition("page_change", 0, None);
         let reconcile = Change::ReconcileInputEvent { action: ReconcileAction::ReconcileCreation };
         for (offset, change) in [(5, None), (6, Some(&Change::PageDelete)), (9, Some(&reconcile))] {
-            counters.read(at, offset);
+            counters.read(at, Some(offset + 1));
             match change {
                 Some(change) => counters.passed(at, change, 1000 * offset as i64),
                 None => counters.dropped(Reason::Domain),
             }
         }
         counters.late(&reconcile);
-        counters.read(77, 0);
+        counters.read(77, Some(1));
         counters.dead_letter();
         counters.sent(0, 10);
         counters.sent(0, 20);

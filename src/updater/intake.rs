@@ -72,8 +72,8 @@ pub struct Beginning {
 pub struct Partition {
     /// Its name.
     pub name: PartitionName,
-    /// Where it is read on.
-    pub next: u64,
+    /// Where it is read on, if that is known.
+    pub next: Option<u64>,
     /// Where reading it ends, if it does.
     pub until: Option<u64>,
     key: PartitionKey,
@@ -113,11 +113,19 @@ impl Intake {
 
     /// One more partition; its place is the number of those before it.
     pub fn add(&mut self, position: Position, until: Option<u64>) {
+        self.add_partition(position.partition, Some(position.next), until);
+    }
+
+    /// One more partition, whose records will tell where they stand, or nothing will.
+    pub fn add_unplaced(&mut self, name: PartitionName) {
+        self.add_partition(name, None, None);
+    }
+
+    fn add_partition(&mut self, name: PartitionName, next: Option<u64>, until: Option<u64>) {
         let key = match self.partitions.first() {
             Some(first) if self.rules.is_sequential => first.key,
             _ => self.watermarks.add(self.partitions.len()),
         };
-        let Position { partition: name, next } = position;
         self.partitions.push(Partition { name, next, until, key });
     }
 
@@ -125,11 +133,11 @@ impl Intake {
     pub fn take(&mut self, arrived: Arrived<'_>, now: i64, counters: &mut Counters, steps: &mut Vec<Step>) -> Taken {
         let Arrived { place, next, value } = arrived;
         let Some(partition) = self.partitions.get_mut(place) else { return Taken::Beyond };
-        if partition.until.is_some_and(|until| next > until) {
+        if partition.until.is_some_and(|until| next.is_some_and(|next| next > until)) {
             return Taken::Beyond;
         }
-        partition.next = next;
-        counters.read(place, next.saturating_sub(1));
+        partition.next = next.or(partition.next);
+        counters.read(place, next);
         let key = partition.key;
         match wire::read(value, &self.rules.filter, now) {
             Ok(Read::Event(incoming)) => {
@@ -180,7 +188,8 @@ impl Intake {
 
     /// Whether every partition was read to its end; never, if one has none.
     pub fn is_at_end(&self) -> bool {
-        let is_at_end = |partition: &Partition| partition.until.is_some_and(|until| partition.next >= until);
+        let is_at_end =
+            |partition: &Partition| partition.until.zip(partition.next).is_some_and(|(until, next)| next >= until);
         self.partitions.iter().all(is_at_end)
     }
 
@@ -189,9 +198,11 @@ impl Intake {
         &self.partitions
     }
 
-    /// Where every partition is read on.
+    /// Where every partition is read on of which that is known.
     pub fn positions(&self) -> impl Iterator<Item = Position> {
-        self.partitions.iter().map(|partition| Position { partition: partition.name.clone(), next: partition.next })
+        let position =
+            |Partition { name, next, .. }: &Partition| next.map(|next| Position { partition: name.clone(), next });
+        self.partitions.iter().filter_map(position)
     }
 
     /// The watermark of a partition, in milliseconds since 1970.

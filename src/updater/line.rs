@@ -29,7 +29,7 @@ use crate::updater::notice::Notice;
 use crate::updater::outputs::{OutputError, Outputs};
 use crate::updater::revisions::Revisions;
 use crate::updater::service::in_full;
-use crate::updater::source::{PartitionName, Polled, Position, Source, SourceError};
+use crate::updater::source::{PartitionName, Polled, Source, SourceError};
 use crate::updater::works::{Finished, Works};
 use crate::wikibase::timestamp::Timestamp;
 
@@ -72,6 +72,8 @@ pub struct Line {
     made: Provenance,
     /// What is worth to be told, for whoever watches.
     pub(in crate::updater) notices: Vec<Notice>,
+    /// What was heard of connections and is told.
+    heard: Vec<String>,
     steps: Vec<Step>,
     ended: bool,
     /// Whether anything was done since the last checkpoint.
@@ -160,7 +162,7 @@ impl Line {
         let Parts { source, intake, works, revisions, messages, outputs, keeper, made } = parts;
         let mut counters = Counters::new(messages.streams().iter().map(String::as_str));
         for partition in intake.partitions() {
-            counters.add_partition(&partition.name.topic, partition.name.number, Some(partition.next));
+            counters.add_partition(&partition.name.topic, partition.name.number, partition.next);
         }
         Self {
             env: env.clone(),
@@ -174,6 +176,7 @@ impl Line {
             keeper,
             made,
             notices: Vec::new(),
+            heard: Vec::new(),
             steps: Vec::new(),
             ended: false,
             is_new: true,
@@ -268,7 +271,7 @@ impl Line {
                 && failed.is_ok()
             {
                 let PartitionName { topic, number: partition } = intake.partitions()[arrived.place].name.clone();
-                let (offset, reason) = (arrived.next.saturating_sub(1), cause.to_string());
+                let (offset, reason) = (arrived.next.map(|next| next.saturating_sub(1)), cause.to_string());
                 failed = outputs.dead(&topic, partition, offset, arrived.value, &reason);
                 notices.push(Notice::DeadLetter { topic, partition, offset, reason });
             }
@@ -277,7 +280,7 @@ impl Line {
         failed?;
         for name in &self.source.partitions()[self.intake.partitions().len()..] {
             self.counters.add_partition(&name.topic, name.number, None);
-            self.intake.add(Position { partition: name.clone(), next: 0 }, None);
+            self.intake.add_unplaced(name.clone());
         }
         if ended {
             self.ended = true;
@@ -430,8 +433,13 @@ impl Line {
         Provenance { created_at: now, ..self.made.clone() }
     }
 
-    /// Notes where partitions are, for whoever watches.
+    /// Notes where partitions are and what was heard of connections, for whoever watches.
     pub(in crate::updater) fn look(&mut self) {
+        let heard = self.source.heard();
+        for reason in heard.iter().filter(|what| !self.heard.contains(what)).cloned() {
+            self.notices.push(Notice::Disconnected { source: "the events".to_owned(), reason });
+        }
+        self.heard = heard;
         for place in 0..self.counters.partitions.len() {
             self.counters.partitions[place].watermark = self.intake.watermark_of(place);
         }

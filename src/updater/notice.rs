@@ -89,8 +89,8 @@ pub enum Notice {
         topic: String,
         /// Of which partition of it.
         partition: u32,
-        /// At which offset.
-        offset: u64,
+        /// At which offset, if that is known.
+        offset: Option<u64>,
         /// Why it is none.
         reason: String,
     },
@@ -203,7 +203,9 @@ impl fmt::Display for Notice {
                 write!(f, "could not fetch {entity} at {revision}: {}: {reason}", kind.name())
             }
             Self::DeadLetter { topic, partition, offset, reason } => {
-                write!(f, "no event at {topic} partition {partition} offset {offset}: {reason}")
+                write!(f, "no event at {topic} partition {partition}")?;
+                offset.map_or(Ok(()), |offset| write!(f, " offset {offset}"))?;
+                write!(f, ": {reason}")
             }
             Self::Late { entity, millis } => {
                 write!(f, "an event of {entity} is late: {millis} ms behind the watermark")
@@ -279,7 +281,7 @@ mod tests {
             Notice::Disconnected { source: text(), reason: text() },
             Notice::Reconnected { source: text(), millis: 1 },
             Notice::FetchFailed { entity, revision: 7, kind: FailureKind::NoContent, reason: text() },
-            Notice::DeadLetter { topic: text(), partition: 1, offset: 2, reason: text() },
+            Notice::DeadLetter { topic: text(), partition: 1, offset: Some(2), reason: text() },
             Notice::Late { entity, millis: 1 },
             Notice::Restarting { reason: text(), pause: 1 },
             Notice::Stopped { reason: text(), savepoint: Some(text()) },

@@ -107,7 +107,8 @@ struct DeadLetter<'d> {
     dt: String,
     topic: &'d str,
     partition: u32,
-    offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
     cause: &'d str,
     record: &'d str,
 }
@@ -175,12 +176,12 @@ impl Outputs {
         &self.sent
     }
 
-    /// A record that is no event, with where it stands and why it is none.
+    /// A record that is no event, with where it stands, as far as that is known, and why it is none.
     pub fn dead(
         &mut self,
         topic: &str,
         partition: u32,
-        offset: u64,
+        offset: Option<u64>,
         record: &[u8],
         cause: &str,
     ) -> Result<(), OutputError> {

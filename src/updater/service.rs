@@ -7,23 +7,26 @@
 //! Rules: design.md, "Exactly once through one Kafka transaction" and "Never guess a position".
 //! Not here: what a line does (see `updater::line`).
 
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub use error::ServiceError;
 use serde::Serialize;
 
 use crate::diff::Coverage;
-use crate::entity_data::{self, FetchSetUpError, Fetcher};
+use crate::entity_data::{self, Fetcher};
 use crate::env::Env;
 use crate::event::filter::Filter;
-use crate::event::{EventError, Incoming, InputEvent};
+use crate::event::{Incoming, InputEvent};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::feed::Feed;
 use crate::kafka::outbox::Outbox;
-use crate::kafka::{Committed, Extent, KafkaError, Partition, Settings, Topic, Topics};
+use crate::kafka::{Committed, Extent, Partition, Settings, Topic, Topics};
 use crate::mutation::wire::Version;
 use crate::savepoint::checkpoint::id::CheckpointId;
 use crate::savepoint::checkpoint::{self, Checkpoints};
@@ -31,17 +34,18 @@ use crate::savepoint::native::manifest::{CREATED_BY, Provenance};
 use crate::savepoint::stream::Stream;
 use crate::savepoint::{self, About, Contents, OnExisting, SavepointError};
 use crate::state::StateTable;
-use crate::storage::{Location, StorageError};
+use crate::storage::Location;
 use crate::subgraph::assign::Assigner;
 use crate::subgraph::definitions::Definitions;
 use crate::updater::counters::{InconsistencyCounts, Totals};
 use crate::updater::intake::{Beginning, Intake, Rules};
 use crate::updater::line::{Commits, Ended, Keeper, Line, LineError, Parts, Until, noted};
 use crate::updater::messages::Messages;
-use crate::updater::outputs::{OutputError, Outputs, Routes};
+use crate::updater::outputs::{Outputs, Routes};
 use crate::updater::revisions::{Folder, Http, Revisions, Wiki};
+use crate::updater::source::event_stream::{self, OverHttp};
 use crate::updater::source::lines::Lines;
-use crate::updater::source::{self, PartitionName, Position, Source, SourceError};
+use crate::updater::source::{self, PartitionName, Position, Source};
 use crate::updater::watermark::Patience;
 use crate::updater::works::{Limits, Works};
 use crate::wikibase::timestamp::Timestamp;
@@ -110,6 +114,8 @@ pub enum Events {
     Kafka(BTreeSet<Topic>),
     /// Files, one after the other.
     Files(Vec<Location>),
+    /// A stream over HTTP.
+    EventStream(Box<event_stream::Asked>),
 }
 
 /// Where entity data comes from.
@@ -183,124 +189,6 @@ impl fmt::Display for Summary {
         rows.iter()
             .filter(|(_, count, _)| *count > 0)
             .try_for_each(|(name, count, of)| writeln!(f, "{name:<12}{count}{of}"))
-    }
-}
-
-/// Why it does not run.
-#[derive(Debug, thiserror::Error)]
-pub enum ServiceError {
-    /// The line broke off.
-    #[error(transparent)]
-    Line(#[from] LineError),
-    /// Kafka said so.
-    #[error(transparent)]
-    Kafka(#[from] KafkaError),
-    /// No entity data can be fetched.
-    #[error(transparent)]
-    Fetch(#[from] FetchSetUpError),
-    /// A savepoint or checkpoint cannot be read.
-    #[error(transparent)]
-    Savepoint(#[from] SavepointError),
-    /// Topics are not there.
-    #[error("Kafka has no topic {}", names(.0))]
-    UnknownTopics(Vec<Topic>),
-    /// Some partitions were committed with a checkpoint and others without it, or with another.
-    #[error("the group's offsets are not of one moment: {one} says `{of_one}`, {other} says `{of_other}`")]
-    Mixed {
-        /// A partition.
-        one: Partition,
-        /// What stands beside its offset.
-        of_one: String,
-        /// Another.
-        other: Partition,
-        /// What stands beside its.
-        of_other: String,
-    },
-    /// There is no checkpoint, and nothing else to begin with.
-    #[error("there is no checkpoint yet, and no state to begin with")]
-    NoState,
-    /// The group was committed with a checkpoint, but no directory of checkpoints is given.
-    #[error("the group goes on from checkpoint {0}, and no directory of checkpoints is given")]
-    NoDirectory(CheckpointId),
-    /// Nothing tells where to begin.
-    #[error("nothing tells where to begin {0}: neither the savepoint nor the group has an offset")]
-    NoOffset(PartitionName),
-    /// The savepoint and the group say different things.
-    #[error("the group is at {group} in {partition}, the savepoint at {savepoint}")]
-    Disagree {
-        /// The partition.
-        partition: PartitionName,
-        /// The group's offset.
-        group: u64,
-        /// The savepoint's.
-        savepoint: u64,
-    },
-    /// What is to be read was deleted.
-    #[error("{partition} begins at {earliest}, but must be read from {next} on: events are lost")]
-    Gap {
-        /// The partition.
-        partition: PartitionName,
-        /// What is retained.
-        earliest: u64,
-        /// Where it must be read from.
-        next: u64,
-    },
-    /// What is to be read was never written.
-    #[error("{partition} ends at {end}, but was read up to {next}: it is another topic by now")]
-    Ahead {
-        /// The partition.
-        partition: PartitionName,
-        /// Where it ends.
-        end: u64,
-        /// Where it was read up to.
-        next: u64,
-    },
-    /// An event in a savepoint is none.
-    #[error("an event that waits in the savepoint cannot be used")]
-    Buffered(#[source] EventError),
-    /// The savepoint is another wiki's.
-    #[error("the savepoint is of the wiki with entities in {found}, not {wanted}")]
-    OtherWiki {
-        /// The namespace of its entities.
-        found: String,
-        /// The one that is meant.
-        wanted: String,
-    },
-}
-
-fn names(topics: &[Topic]) -> String {
-    topics.iter().map(Topic::to_string).collect::<Vec<_>>().join(", ")
-}
-
-impl From<OutputError> for ServiceError {
-    fn from(error: OutputError) -> Self {
-        Self::Line(error.into())
-    }
-}
-
-impl From<SourceError> for ServiceError {
-    fn from(error: SourceError) -> Self {
-        Self::Line(error.into())
-    }
-}
-
-impl ServiceError {
-    /// Whether the same may succeed later.
-    pub fn may_pass(&self) -> bool {
-        let of_kafka =
-            |error: &KafkaError| matches!(error, KafkaError::Unreachable { .. } | KafkaError::Transaction { .. });
-        let of_storage = |error: &StorageError| matches!(error, StorageError::Unavailable { .. });
-        match self {
-            Self::Kafka(error)
-            | Self::Line(LineError::Source(SourceError::Kafka(error)) | LineError::Output(OutputError::Kafka(error))) => {
-                of_kafka(error)
-            }
-            Self::Savepoint(SavepointError::Storage(error))
-            | Self::Line(
-                LineError::Checkpoint(SavepointError::Storage(error)) | LineError::Output(OutputError::Storage(error)),
-            ) => of_storage(error),
-            _ => false,
-        }
     }
 }
 
@@ -403,7 +291,7 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line,
     let true_one = known.as_ref().map_or(Ok(None), |known| true_checkpoint(&known.committed))?;
     let mut checkpoints = config.checkpoints.as_ref().map(|at| Checkpoints::open(&at.dir, at.keep)).transpose()?;
     let restored = restore(config, checkpoints.as_mut(), true_one.as_ref(), outbox.is_some())?;
-    let (source, starts) = begin(config, known.as_ref(), &restored)?;
+    let (source, starts) = begin(config, known.as_ref(), &restored, env)?;
     let outputs = &restored.stream.outputs;
     let outputs = Outputs::open(config.routes.clone(), outbox, outputs, config.overwrite, stdout, env)?;
     let keeper = checkpoints.zip(config.checkpoints.as_ref()).map(|(checkpoints, at)| {
@@ -438,8 +326,8 @@ fn known(config: &Config, env: &Env) -> Result<Option<Known>, ServiceError> {
             }
             partitions
         }
-        (Events::Files(_), Some(output)) => vec![output.clone()],
-        (Events::Files(_), None) => Vec::new(),
+        (Events::Files(_) | Events::EventStream(_), Some(output)) => vec![output.clone()],
+        (Events::Files(_) | Events::EventStream(_), None) => Vec::new(),
     };
     let committed = cluster.committed(&partitions)?;
     Ok(Some(Known { cluster, partitions, committed }))
@@ -515,12 +403,11 @@ fn initial(config: &Config) -> Result<Restored, ServiceError> {
     Ok(Restored { state, made, stream, is_checkpoint: false, from: dir.to_string() })
 }
 
+/// A source, and where each partition of it begins and ends, if it does.
+type Begun = (Box<dyn Source>, Vec<(Position, Option<u64>)>);
+
 /// Opens the source, and tells where each partition begins and ends.
-fn begin(
-    config: &Config,
-    known: Option<&Known>,
-    restored: &Restored,
-) -> Result<(Box<dyn Source>, Vec<(Position, Option<u64>)>), ServiceError> {
+fn begin(config: &Config, known: Option<&Known>, restored: &Restored, env: &Env) -> Result<Begun, ServiceError> {
     let stored: Vec<Position> = restored.stream.offsets.iter().cloned().map(Position::from).collect();
     match (&config.source, known, &config.kafka) {
         (Events::Kafka(_), Some(known), Some(kafka)) => {
@@ -541,6 +428,14 @@ fn begin(
             };
             let positions = lines.partitions().iter().map(position).collect();
             Ok((Box::new(lines), positions))
+        }
+        (Events::EventStream(asked), ..) => {
+            let (watermark, dump) = (restored.stream.watermark, restored.made.dump_starts);
+            let dump_start = dump.map(|starts| starts.oldest);
+            let before = event_stream::Known { positions: &stored, watermark, dump_start };
+            let settings = asked.after(before).ok_or(ServiceError::NoTime)?;
+            let positions = settings.positions.iter().map(|position| (Position::from(position), None)).collect();
+            Ok((Box::new(OverHttp::open(settings, env)?), positions))
         }
         (Events::Kafka(topics), ..) => Err(ServiceError::UnknownTopics(topics.iter().cloned().collect())),
     }
@@ -597,10 +492,10 @@ fn commits(config: &Config, has_outbox: bool) -> Result<Commits, ServiceError> {
     match (&config.source, &config.kafka, config.routes.first_topic()) {
         _ if !has_outbox => Ok(Commits::None),
         (Events::Kafka(_), ..) => Ok(Commits::Inputs),
-        (Events::Files(_), Some(kafka), Some(output)) => {
+        (Events::Files(_) | Events::EventStream(_), Some(kafka), Some(output)) => {
             Ok(Commits::Output(Box::new(Feed::open(kafka, &[])?), output.clone()))
         }
-        (Events::Files(_), ..) => Ok(Commits::None),
+        (Events::Files(_) | Events::EventStream(_), ..) => Ok(Commits::None),
     }
 }
 

@@ -2,15 +2,18 @@
 //!
 //! Promise: each record of a partition once, in order, from the position that was asked for; or an error that tells what is lost.
 //! In -> out: a wait -> [`Arrived`] records, each with the position behind it.
-//! Invariant: a [`Position`] that the loop keeps is all that is needed to go on: an offset in a topic, or a byte in a file.
+//! Invariant: a [`Position`] that the loop keeps is all that is needed to go on: an offset in a topic, or a byte in a file. Where a
+//! source tells none, it is gone on from the time up to which all events are there (see `source::event_stream`).
 //! Not here: what records say (see `event::wire`).
 
+pub mod event_stream;
 pub mod kafka;
 pub mod lines;
 
 use std::fmt;
 use std::time::Duration;
 
+use crate::event_streams::{StreamError, StreamPosition};
 use crate::kafka::KafkaError;
 use crate::kafka::feed::Feed;
 use crate::savepoint::native::manifest::StartOffset;
@@ -39,8 +42,8 @@ pub struct Position {
 pub struct Arrived<'r> {
     /// The place of its partition in [`Source::partitions`].
     pub place: usize,
-    /// The position behind it.
-    pub next: u64,
+    /// The position behind it; `None` if the source does not tell.
+    pub next: Option<u64>,
     /// Its bytes.
     pub value: &'r [u8],
 }
@@ -60,6 +63,9 @@ pub enum SourceError {
     /// Kafka said so.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
+    /// A stream over HTTP does not go on.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// A file of events cannot be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -87,7 +93,7 @@ pub enum SourceError {
 
 /// What hands over records.
 pub trait Source {
-    /// All partitions. More may be added behind, none goes away.
+    /// All partitions. A poll may add more behind, whose records come with the next; none goes away.
     fn partitions(&self) -> &[PartitionName];
 
     /// Hands what has come to `take`, after waiting for the first record for at most `wait`.
@@ -107,6 +113,14 @@ pub trait Source {
 impl fmt::Display for PartitionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.topic, self.number)
+    }
+}
+
+impl From<&StreamPosition> for Position {
+    fn from(position: &StreamPosition) -> Self {
+        let StreamPosition { topic, partition, next_offset } = position;
+        let partition = PartitionName { topic: topic.clone(), number: *partition };
+        Self { partition, next: *next_offset }
     }
 }
 

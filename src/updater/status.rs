@@ -276,7 +276,7 @@ pub(in crate::updater) mod tests {
         counters.partitions[partition].watermark = Some(at(40_000).millis());
         counters.add_partition("codfw.\"odd\\\ntopic", 0, None);
         for offset in 100..110 {
-            counters.read(partition, offset);
+            counters.read(partition, Some(offset + 1));
         }
         counters.passed(partition, &Change::RevCreate { parent_revision: None }, at(100_000).millis());
         let reconcile = Change::ReconcileInputEvent { action: ReconcileAction::ReconcileDeletion };

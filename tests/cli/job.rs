@@ -25,7 +25,7 @@ fn status() -> Status {
     for (topic, number) in [("codfw.page_change", 0), ("eqiad.page_change", 0), ("eqiad.page_change", 1)] {
         let partition = counters.add_partition(topic, number, Some(10));
         counters.partitions[partition].end = Some(1500);
-        counters.read(partition, 10);
+        counters.read(partition, Some(11));
     }
     counters.dead_letter();
     counters.answered(now().millis() - 121_000, now().millis() - 5, now().millis());

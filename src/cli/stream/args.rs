@@ -6,11 +6,13 @@ use crate::cli::error::CliError;
 use crate::cli::input::WikiArgs;
 use crate::cli::log::LogFormat;
 use crate::cli::offsets::connection::Connection;
+use crate::cli::stream::event_stream::Asker;
 use crate::cli::stream::events::EventArgs;
 use crate::cli::stream::outputs::OutputArgs;
 use crate::control::Listen;
 use crate::entity_data;
 use crate::entity_data::attempts::Retries;
+use crate::env::Env;
 use crate::offsets::span::Span;
 use crate::storage::Location;
 use crate::updater::line::Until;
@@ -57,7 +59,7 @@ pub struct Common {
     /// The form of the lines on stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "HEADWATER_LOG_FORMAT")]
     log_format: LogFormat,
-    /// Try again for that long after a failure of Kafka or the storage, without any progress
+    /// Try again for that long after a failure of Kafka, of --event-stream or of the storage, without any progress
     #[arg(long, value_name = "TIME", default_value = "10m", env = "HEADWATER_GIVE_UP", value_parser = Span::parse)]
     give_up: Span,
 }
@@ -111,7 +113,7 @@ struct EntityArgs {
     /// Whom to ask in the place of a host, such as www.wikidata.org=https://localhost:6500
     #[arg(long = "route", value_name = "HOST=URL", env = "HEADWATER_ROUTE", value_delimiter = ',')]
     routes: Vec<String>,
-    /// What to say in the header User-Agent: who you are and how to be reached
+    /// What to say in the header User-Agent, to the wiki and to --event-stream: who you are and how to be reached, as Wikimedia asks
     #[arg(long, value_name = "TEXT", env = "HEADWATER_USER_AGENT")]
     user_agent: Option<String>,
     /// Requests on their way at once
@@ -130,15 +132,16 @@ struct EntityArgs {
 
 impl Common {
     /// The configuration of a run that ends then.
-    pub fn config(&self, until: Until) -> Result<Config, CliError> {
+    pub fn config(&self, until: Until, env: &Env) -> Result<Config, CliError> {
         let scheme = self.wiki.wiki()?.scheme;
         let definitions = self.outputs.definitions(STREAM)?;
         let routes = self.outputs.routes(&definitions, &self.events.domain(&scheme))?;
-        let source = self.events.source()?;
+        let asker = self.entities.asker(self.give_up)?;
+        let source = self.events.source(&asker, env)?;
         let in_flight = usize::from(self.entities.in_flight);
         let config = Config {
             source,
-            entities: self.entities.entities(&scheme)?,
+            entities: self.entities.entities(&scheme, &asker)?,
             filter: self.events.filter(&scheme)?,
             window: millis(self.order.window),
             patience: Patience { lateness: millis(self.order.lateness), idleness: millis(self.order.idleness) },
@@ -227,17 +230,25 @@ impl StateArgs {
 }
 
 impl EntityArgs {
-    fn entities(&self, scheme: &UrisScheme) -> Result<Entities, CliError> {
+    fn asker(&self, give_up: Span) -> Result<Asker, CliError> {
+        let route = |text: &String| Route::parse(text).map_err(|error| CliError::usage(error.to_string()));
+        Ok(Asker {
+            user_agent: self.user_agent.clone(),
+            routes: self.routes.iter().map(route).collect::<Result<_, _>>()?,
+            give_up: give_up.duration(),
+        })
+    }
+
+    fn entities(&self, scheme: &UrisScheme, asker: &Asker) -> Result<Entities, CliError> {
         if let Some(dir) = &self.entity_data_dir {
             return Ok(Entities::Folder(Location::parse(dir)?));
         }
-        let route = |text: &String| Route::parse(text).map_err(|error| CliError::usage(error.to_string()));
         let defaults = entity_data::Settings::new(scheme);
         let retries = Retries { acceptable_lag: self.acceptable_lag.duration(), ..defaults.retries };
         Ok(Entities::Http(entity_data::Settings {
             entity_data: self.entity_data.clone().unwrap_or(defaults.entity_data),
-            routes: self.routes.iter().map(route).collect::<Result<_, _>>()?,
-            user_agent: self.user_agent.clone().unwrap_or(defaults.user_agent),
+            routes: asker.routes.clone(),
+            user_agent: asker.user_agent.clone().unwrap_or(defaults.user_agent),
             timeout: self.fetch_timeout.duration(),
             in_flight: usize::from(self.in_flight),
             retries,

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::cli::error::CliError;
+use crate::cli::stream::event_stream::{Asker, EventStreamArgs, StreamConfigArgs};
+use crate::env::Env;
 use crate::event::filter::{Filter, ReconcileSource};
 use crate::kafka::Topic;
 use crate::offsets::presets::PRESETS;
@@ -25,6 +27,10 @@ pub struct EventArgs {
     /// The prefix of a data centre, such as eqiad.; give it once for each
     #[arg(long = "prefix", value_name = "TEXT")]
     prefixes: Vec<String>,
+    #[command(flatten)]
+    stream: EventStreamArgs,
+    #[command(flatten)]
+    configured: StreamConfigArgs,
     /// The wiki's host, as events name it [default: by the wiki]; give it once for each
     #[arg(long = "domain", value_name = "HOST", env = "HEADWATER_DOMAIN", value_delimiter = ',')]
     domains: Vec<String>,
@@ -45,21 +51,31 @@ pub struct EventArgs {
     reconcile_source: Option<ReconcileSource>,
 }
 
+fn parsed(topics: &[String]) -> Result<BTreeSet<Topic>, CliError> {
+    topics.iter().map(|topic| Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()))).collect()
+}
+
 fn presets() -> clap::builder::PossibleValuesParser {
     PRESETS.iter().map(|preset| preset.name).into()
 }
 
 impl EventArgs {
     /// Where events come from.
-    pub fn source(&self) -> Result<Events, CliError> {
+    pub fn source(&self, asker: &Asker, env: &Env) -> Result<Events, CliError> {
         if !self.files.is_empty() {
             let files = self.files.iter().map(|file| storage::expand(file));
             return Ok(Events::Files(files.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()));
         }
-        let topics = self.topics()?;
+        let configured = self.configured.topics(&self.prefixes, asker, env)?;
+        if let Some(asked) = self.stream.asked(&configured, asker) {
+            return Ok(Events::EventStream(Box::new(asked)));
+        }
+        let mut topics = self.topics()?;
+        topics.extend(parsed(&configured)?);
         if topics.is_empty() {
             return Err(CliError::usage(
-                "no events: give topics of Kafka with --preset or --topic, or files with --events",
+                "no events: give topics of Kafka with --preset, --topic or --stream, a stream over HTTP with --event-stream, or files \
+                 with --events",
             ));
         }
         Ok(Events::Kafka(topics))
@@ -71,8 +87,7 @@ impl EventArgs {
         let of_preset = preset.into_iter().flat_map(|preset| preset.topics.iter().copied());
         let bare: Vec<_> = self.topics.iter().map(String::as_str).chain(of_preset).collect();
         let prefixes: Vec<_> = self.prefixes.iter().map(String::as_str).collect();
-        let topics = crate::event::streams::topics(&bare, &prefixes);
-        topics.iter().map(|topic| Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()))).collect()
+        parsed(&crate::event::streams::topics(&bare, &prefixes))
     }
 
     /// Which events are meant.

@@ -1,6 +1,7 @@
 //! `headwater stream` and `headwater backfill`: the updater, without and with an end.
 
 mod args;
+mod event_stream;
 mod events;
 mod outputs;
 
@@ -17,7 +18,7 @@ use crate::offsets::span::Span;
 use crate::storage::Location;
 use crate::updater::line::Until;
 use crate::updater::notice::Notice;
-use crate::updater::service::{self, Config};
+use crate::updater::service::{self, Config, Events};
 use crate::updater::watch::Watcher;
 use crate::updater::works::Limits;
 use crate::wikibase::timestamp::Timestamp;
@@ -29,13 +30,20 @@ use crate::wikibase::timestamp::Timestamp;
 /// exit code 0 on SIGTERM or Ctrl-C, after a last checkpoint, and at the end of files of events.
 ///
 /// It goes on from its last committed checkpoint. Where there is none it begins with --initial-state, and in Kafka where the group
-/// was positioned (see `headwater offsets`). It never guesses a position.
+/// was positioned (see `headwater offsets`), over HTTP when the dump began. It never guesses a position.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   Without any server, on the samples:
     headwater stream --initial-state target/first-savepoint --events data-samples/stream/events.ndjson \\
       --entity-data-dir data-samples/stream/entity-data --mutations target/mutations.ndjson
+
+  Wikidata without Kafka, for everyone: from its dumps and its public stream to a file of lines:
+    headwater bootstrap --dump all.ttl.gz --dump lexemes.ttl.gz --savepoint-dir state/20260105
+    headwater stream \\
+      --event-stream https://stream.wikimedia.org/v2/stream/mediawiki.page_change.v1 \\
+      --initial-state state/20260105 --checkpoints state/checkpoints --mutations mutations.ndjson \\
+      --user-agent 'My query service (https://example.org; me@example.org)'
 
   Wikidata, from Kafka to Kafka:
     headwater stream --brokers kafka1:9092 --group wdqs_streaming_updater --preset wdqs --prefix eqiad. --prefix codfw. \\
@@ -50,11 +58,15 @@ pub struct StreamArgs {
 /// Catch up: as `stream`, but fast, and with an end
 ///
 /// Reads until where each topic ended when it began, or a time, or a lag; then takes a last checkpoint, from which `stream` goes on.
+/// A stream over HTTP is read until a time or a lag.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   headwater backfill --brokers kafka1:9092 --group wdqs_streaming_updater --preset wdqs --prefix eqiad. \\
-    --initial-state /srv/state/20260105 --checkpoints /srv/state/checkpoints --mutations 'kafka:eqiad.{stream}' --coalesce")]
+    --initial-state /srv/state/20260105 --checkpoints /srv/state/checkpoints --mutations 'kafka:eqiad.{stream}' --coalesce
+  headwater backfill --until-lag 5m --coalesce \\
+    --event-stream https://stream.wikimedia.org/v2/stream/mediawiki.page_change.v1 \\
+    --initial-state state/20260105 --checkpoints state/checkpoints --mutations mutations.ndjson")]
 pub struct BackfillArgs {
     #[command(flatten)]
     common: Common,
@@ -79,7 +91,7 @@ pub struct BackfillArgs {
 
 /// Runs `stream`.
 pub fn stream(args: &StreamArgs, env: &Env, output: &Output) -> Result<(), CliError> {
-    run(&args.common, &args.common.config(Until::default())?, env, output)
+    run(&args.common, &args.common.config(Until::default(), env)?, env, output)
 }
 
 /// Runs `backfill`.
@@ -90,7 +102,12 @@ pub fn backfill(args: &BackfillArgs, env: &Env, output: &Output) -> Result<(), C
         time: args.until_time.map(Timestamp::millis),
         lag: args.until_lag.map(millis),
     };
-    let mut config = args.common.config(until)?;
+    let mut config = args.common.config(until, env)?;
+    if until.at_end && matches!(config.source, Events::EventStream(_)) {
+        return Err(
+            CliError::usage("a stream over HTTP has no end").hint("say when to end with --until-lag or --until-time")
+        );
+    }
     if args.coalesce {
         config.limits = Limits { waiting: args.coalesce_window.max(1), coalesce: true, ..config.limits };
     }

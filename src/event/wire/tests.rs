@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::event::filter::ReconcileSource;
-use crate::event::streams::{PAGE_CHANGE, RECONCILE, StreamConfiguration};
+use crate::event::streams::{PAGE_CHANGE, RECONCILE, SCHEMA_TITLES, StreamConfiguration};
 use crate::wikibase::entity::Revision;
 
 const RECEIVED: i64 = 1_700_000_000_000;
@@ -424,7 +424,7 @@ fn real_events() {
     }
     let answer = fs::read(fixtures.join("IncomingEventStreamsUnitTest-stream-config.json")).unwrap();
     let answer = StreamConfiguration::parse(&answer).unwrap();
-    let topics = answer.topics(PAGE_CHANGE, "mediawiki/page/change").unwrap();
+    let topics = answer.topics(PAGE_CHANGE, &SCHEMA_TITLES).unwrap();
     assert_eq!(topics, ["eqiad.mediawiki.page_change.v1", "codfw.mediawiki.page_change.v1"]);
     for other in [
         "JsonEncodersUnitTest-eventstream",
@@ -433,5 +433,12 @@ fn real_events() {
     ] {
         let answer = fs::read(fixtures.join(format!("{other}-config.json"))).expect(other);
         StreamConfiguration::parse(&answer).expect(other);
+    }
+}
+
+#[test]
+fn schemas_that_streams_may_have_are_read() {
+    for title in SCHEMA_TITLES {
+        assert!(Schema::of(&format!("/{title}/1.0.0")).is_some(), "{title}");
     }
 }

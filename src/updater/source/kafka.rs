@@ -33,7 +33,7 @@ impl Source for Topics {
 
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError> {
         let arrived = |record: crate::kafka::feed::Arrived<'_>| {
-            take(Arrived { place: record.place, next: record.offset + 1, value: record.value });
+            take(Arrived { place: record.place, next: Some(record.offset + 1), value: record.value });
         };
         Ok(Polled { records: self.feed.poll(wait, arrived)?, ended: false })
     }

@@ -111,7 +111,7 @@ impl Source for Lines {
             let value = self.line.trim_ascii_end();
             if !value.is_empty() {
                 records += 1;
-                take(Arrived { place: self.place, next: self.files[self.place].1, value });
+                take(Arrived { place: self.place, next: Some(self.files[self.place].1), value });
             }
         }
         Ok(Polled { records, ended: false })
@@ -131,7 +131,7 @@ mod tests {
         loop {
             let polled = lines.poll(Duration::ZERO, &mut |arrived| {
                 let text = String::from_utf8(arrived.value.to_vec()).unwrap();
-                got.push((arrived.place, arrived.next, text));
+                got.push((arrived.place, arrived.next.unwrap(), text));
             });
             if polled.unwrap().ended {
                 return got;

@@ -66,8 +66,10 @@ pub struct Settings {
     pub user_agent: String,
     /// Everything before was taken, or is not wanted: what has no position begins here. `None` for a little before the present.
     pub since: Option<Timestamp>,
-    /// Where to go on. Without topics, and with a time, the server is first asked by the time, as only then it tells of all its
-    /// topics; what was taken is passed over. Without either, only the topics of the positions are read.
+    /// How much earlier it is begun nevertheless, without any gap if nothing is there.
+    pub margin: Duration,
+    /// Where to go on. With a time, the server is first asked by it for one event, as only then it names all its partitions.
+    /// Without, only the topics of the positions, and those that are named here, are read.
     pub positions: Vec<StreamPosition>,
     /// The topics of the stream, as the stream configuration names them: those without a position begin at `since`. A stream of two
     /// data centres has a topic of each, one of which tells nothing until they change places.
@@ -98,6 +100,7 @@ impl Settings {
             routes: Vec::new(),
             user_agent: web::USER_AGENT.to_owned(),
             since: None,
+            margin: Duration::ZERO,
             positions: Vec::new(),
             topics: Vec::new(),
             tolerance: Duration::from_secs(600),
@@ -159,7 +162,7 @@ impl EventStream {
             is_direct: target.host().is_some(),
         })?;
         let tasks = Arc::new(Tasks::start(1).map_err(SetUpError::Threads)?);
-        let begin = settings.since.unwrap_or_else(|| before((env.now)(), settings.tolerance));
+        let begin = before(settings.since.unwrap_or_else(|| before((env.now)(), settings.tolerance)), settings.margin);
         let mut stream = Self {
             target,
             client,
@@ -208,6 +211,11 @@ impl EventStream {
     /// What was taken, of partitions of which it is known: where to go on later.
     pub fn positions(&self) -> Vec<StreamPosition> {
         self.positions.known().cloned().collect()
+    }
+
+    /// Its URL, without what is secret.
+    pub fn url(&self) -> &str {
+        self.target.public()
     }
 
     /// The topic and number of every partition that is read, as far as the server told or positions name them.
@@ -272,6 +280,11 @@ impl EventStream {
             _ => return Ok(false),
         }
         self.pauses.reset();
+        if self.positions.is_asking() {
+            self.positions.named(event.id);
+            self.connect(Duration::ZERO);
+            return Ok(false);
+        }
         let told = Told::of(event.data);
         let standing = self.positions.standing(&told, event.id);
         if standing == Standing::Repeated {

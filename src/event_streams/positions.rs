@@ -6,8 +6,8 @@
 //! of *every* partition that the connection reads where to go on: an `offset`, the one to read next; or a `timestamp`, a
 //! millisecond behind the last event, as the offsets of two data centres differ; or the offset -1, which is the end, where nothing
 //! came from a partition so far. A server takes what it reads from `Last-Event-ID` alone: what is not in there is not read. A topic
-//! in there by its name alone begins at `since`. So where positions are known, but not the topics, it is asked without one until it
-//! has told of its topics: by time, and what positions say was taken is passed over.
+//! in there by its name alone begins at `since`. So where positions are known, but perhaps not all partitions, it is asked for none
+//! first, by time: the id of the first event names them all, and then it is asked for each.
 //! Invariant: pure. What is known by offset is asked for by offset, as several events can have one time; what is not, by a time that
 //! is no later than anything that is not taken.
 
@@ -77,7 +77,7 @@ pub struct Positions {
     topics: Vec<String>,
     /// Since when events are wanted where nothing else is known.
     begin: Timestamp,
-    /// Whether it is known what there is to be read; else the server is to tell.
+    /// Whether all partitions are known that are to be read; else the server is to name them.
     is_named: bool,
 }
 
@@ -124,11 +124,11 @@ impl Told {
 }
 
 impl Positions {
-    /// Those known beforehand, the topics of the stream, if they are known, and since when other events are wanted. Without
-    /// topics, whether those of the positions are all that is wanted.
+    /// Those known beforehand, the topics of the stream, if they are known, and since when other events are wanted; whether
+    /// nothing is wanted besides.
     pub fn new(known: Vec<StreamPosition>, topics: Vec<String>, begin: Timestamp, is_all: bool) -> Self {
         let place = |position| Place { position, is_known: true, from: None, tells: false, is_begun: false };
-        let is_named = is_all || !topics.is_empty();
+        let is_named = is_all || known.is_empty();
         Self { places: known.into_iter().map(place).collect(), topics, begin, is_named }
     }
 
@@ -163,7 +163,22 @@ impl Positions {
         self.topics.iter().map(String::as_str).filter(move |topic| !is_placed(topic))
     }
 
-    /// The `Last-Event-ID` of the next connection; `None` if nothing is known, or not what there is to be read.
+    /// Whether the server is still to name its partitions, and nothing is to be taken before.
+    pub fn is_asking(&self) -> bool {
+        !self.is_named
+    }
+
+    /// The server has named its partitions, in the id of an event. What is known of some stands.
+    pub fn named(&mut self, id: Option<&[u8]>) {
+        self.is_named = true;
+        for entry in &entries(id) {
+            if self.find(&entry.topic, entry.partition).is_none() {
+                self.learn(entry);
+            }
+        }
+    }
+
+    /// The `Last-Event-ID` of the next connection; `None` if nothing is known, or the server is to name its partitions.
     pub fn begin_connection(&mut self) -> Option<String> {
         self.places.iter_mut().for_each(|place| place.is_begun = false);
         let entry = |place: &Place| {
@@ -195,7 +210,6 @@ impl Positions {
     pub fn take(&mut self, told: &Told, id: Option<&[u8]>) -> Option<&StreamPosition> {
         let entries = entries(id);
         let own = self.own(told, &entries);
-        self.is_named = true;
         for entry in &entries {
             self.learn(entry);
         }
@@ -325,20 +339,27 @@ mod tests {
     }
 
     #[test]
-    fn where_topics_are_not_known_the_server_is_to_tell() {
+    fn the_server_is_to_name_its_partitions() {
         let begin = Timestamp::from_millis(1000).unwrap();
-        let mut positions = Positions::new(vec![at(A, 5)], Vec::new(), begin, false);
-        let ids = id(&[(A, 5), (B, -1)]);
-        for offset in [3, 4] {
-            assert_eq!(positions.begin_connection(), None);
-            assert!(!positions.is_complete());
-            assert_eq!(positions.standing(&told(A, offset), Some(ids.as_bytes())), Standing::Repeated);
+        // What the id says of a partition whose position is known is about another time.
+        for (first, asked) in [
+            (id(&[(A, 9), (B, -1)]), id(&[(A, 5), (B, -1000)])),
+            (id(&[(A, 3), (B, 90)]), id(&[(A, 5), (B, 90)])),
+            (id(&[(A, -9001), (B, -3001)]), id(&[(A, 5), (B, -3000)])),
+            ("7".to_owned(), id(&[(A, 5)])),
+        ] {
+            for topics in [&[][..], &[A, B][..]] {
+                let topics: Vec<_> = topics.iter().map(|topic| (*topic).to_owned()).collect();
+                let mut positions = Positions::new(vec![at(A, 5)], topics.clone(), begin, false);
+                assert_eq!(positions.begin_connection(), None);
+                assert!(positions.is_asking() && !positions.is_complete());
+                positions.named(Some(first.as_bytes()));
+                let is_named = topics.is_empty() || first != "7";
+                let asked = if is_named { asked.clone() } else { asked.replace(']', &format!(r#","{B}"]"#)) };
+                assert_eq!(positions.begin_connection(), Some(asked));
+                assert_eq!(positions.is_complete(), is_named);
+            }
         }
-        assert_eq!(positions.standing(&told(A, 5), Some(ids.as_bytes())), Standing::Behind);
-        assert_eq!(positions.standing(&told(A, 6), Some(ids.as_bytes())), Standing::Leapt { asked: 5, came: 6 });
-        positions.take(&told(A, 5), Some(ids.as_bytes()));
-        assert_eq!(positions.begin_connection(), Some(id(&[(A, 6), (B, -1000)])));
-        assert_eq!(positions.partitions().collect::<Vec<_>>(), [(A, 0), (B, 0)]);
     }
 
     /// What events tell and their ids -> where the first and the last of them stand, and what is asked for then.

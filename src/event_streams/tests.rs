@@ -228,21 +228,32 @@ fn without_offsets_events_may_come_again_but_none_is_lost() {
     assert_eq!(got, expected);
 }
 
+fn told_since(target: &str) -> Option<&str> {
+    target.split_once("since=").map(|(_, time)| time)
+}
+
 #[test]
 fn what_is_asked_for() {
     let entry = |topic: &str, offset| format!(r#"{{"topic":"{topic}","partition":0,"offset":{offset}}}"#);
     let rows = [
         (vec![], vec![], "", "?since=1970-01-01T00:00:05Z", None),
         (vec![], vec![], "?a=b", "?a=b&since=1970-01-01T00:00:05Z", None),
-        (vec![at(A, 9)], vec![], "", "?since=1970-01-01T00:00:05Z", None),
-        (vec![at(A, 9)], vec![A], "", "", Some(format!("[{}]", entry(A, 9)))),
+        (vec![at(A, 9)], vec![], "", "", Some(format!("[{}]", entry(A, 9)))),
         (vec![at(A, 9)], vec![A, B], "", "?since=1970-01-01T00:00:05Z", Some(format!(r#"[{},"{B}"]"#, entry(A, 9)))),
     ];
     for (positions, topics, query, asked, id) in rows {
-        let url = serve(|_, got, stream| {
+        // The first connection is to name all partitions, but these ids name none.
+        let before = if positions.is_empty() { 0 } else { 1 };
+        let url = serve(move |number, got, stream| {
             let header = |name: &str| got.headers.get(name).cloned().unwrap_or_default();
             let told = [&got.target, &header("last-event-id"), &header("accept"), &header("user-agent")];
             let told = told.map(|text| format!("data: {text}\n")).concat();
+            if number < before {
+                assert_eq!(
+                    (told_since(&got.target), header("last-event-id").as_str()),
+                    (Some("1970-01-01T00:00:05Z"), "")
+                );
+            }
             tell(stream, &format!("{told}\n"));
         });
         let topics = topics.into_iter().map(str::to_owned).collect();
@@ -320,6 +331,17 @@ fn gaps_are_seen() {
         assert_eq!(values(&mut stream, 2).unwrap().len(), 2, "{what}");
         assert_eq!(stream.heard().iter().any(|heard| heard.contains("may be lost")), is_gap, "{what}");
     }
+}
+
+#[test]
+fn what_is_earlier_than_wanted_may_be_missing() {
+    let url = serve(|_, got, stream| {
+        assert!(got.target.ends_with("?since=1970-01-01T00:13:20Z"), "{}", got.target);
+        tell(stream, &event(7, 1599));
+    });
+    let mut stream =
+        open(Settings { since: Some(time(1_000_000)), margin: Duration::from_secs(200), ..settings(&url) });
+    assert_eq!(values(&mut stream, 1).unwrap().len(), 1);
 }
 
 #[test]

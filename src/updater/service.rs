@@ -413,13 +413,11 @@ fn initial(config: &Config) -> Result<Restored, ServiceError> {
     Ok(Restored { state, made, stream, is_checkpoint: false, from: dir.to_string() })
 }
 
+/// A source, and where each partition of it begins and ends, if it does.
+type Begun = (Box<dyn Source>, Starts);
+
 /// Opens the source, and tells where each partition begins and ends.
-fn begin(
-    config: &Config,
-    known: Option<&Known>,
-    restored: &Restored,
-    env: &Env,
-) -> Result<(Box<dyn Source>, Starts), ServiceError> {
+fn begin(config: &Config, known: Option<&Known>, restored: &Restored, env: &Env) -> Result<Begun, ServiceError> {
     let stored: Vec<Position> = restored.stream.offsets.iter().cloned().map(Position::from).collect();
     match (&config.source, known, &config.kafka) {
         (Events::Kafka(_), Some(known), Some(kafka)) => {

@@ -5,15 +5,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
 
 use headwater::diff::Coverage;
 use headwater::entity_data::Asked;
 use headwater::env::Env;
 use headwater::event::Incoming;
+use headwater::event_streams;
 use headwater::munge::document::Documents;
 use headwater::mutation::wire::Version;
 use headwater::savepoint::checkpoint::Checkpoints;
@@ -29,6 +32,7 @@ use headwater::updater::line::{Commits, Keeper, Line, LineError, Parts, Until};
 use headwater::updater::messages::Messages;
 use headwater::updater::outputs::{Outputs, Route, Routes, SideRoute};
 use headwater::updater::revisions::{Arriving, Missing, Munged, Revisions, Wiki};
+use headwater::updater::source::event_stream::{Asked as AskedStream, Known, OverHttp};
 use headwater::updater::source::{Arrived, PartitionName, Polled, Position, Source, SourceError};
 use headwater::updater::watermark::Patience;
 use headwater::updater::works::{Limits, Works};
@@ -36,6 +40,7 @@ use headwater::wikibase::entity::{EntityId, Revision};
 use headwater::wikibase::timestamp::Timestamp;
 use headwater::wikibase::uris::UrisScheme;
 
+use crate::serving::{Serving, Shared, number};
 use crate::wiki::dump::munge;
 use crate::wiki::history::History;
 use crate::wiki::records::Record;
@@ -61,6 +66,10 @@ pub struct Bed {
     /// Whether documents of pages that are gone by now can be had.
     pub is_timeless: bool,
     pub checkpoints: Option<Location>,
+    /// Who is asked for the records, if they are not at hand; and whether the topics are known beforehand.
+    pub over_http: Option<(Serving, bool)>,
+    /// Whether all was read that is there by now.
+    is_read: Rc<Cell<bool>>,
     output: Location,
 }
 
@@ -84,6 +93,8 @@ impl Bed {
             limit: 128_000,
             is_timeless: false,
             checkpoints: None,
+            over_http: None,
+            is_read: Rc::new(Cell::new(true)),
             output: Location::parse(output.to_str().expect("a path in UTF-8")).expect("a location"),
         }
     }
@@ -102,8 +113,8 @@ impl Bed {
             Some(restored) => (restored.state, restored.stream),
             None => (self.state(), Stream::default()),
         };
-        let source = Told::new(&self.records, &stream);
-        let intake = self.intake(state, &stream, &source);
+        let (source, starts) = self.source(&stream, &env);
+        let intake = self.intake(state, &stream, starts);
         let mut works = Works::new(self.limits);
         works.set_behind(stream.behind.iter().copied());
         stream.pending.iter().for_each(|mutation| works.push(mutation.clone(), NOW.get()));
@@ -117,8 +128,46 @@ impl Bed {
         let messages = Messages::new(assigner, Version::V2, "www.wikidata.org", Coverage::Complete, self.limit);
         let outputs = Outputs::open(self.routes(), None, &stream.outputs, true, Box::new(io::sink()), &env).unwrap();
         let keeper = checkpoints.map(|checkpoints| Keeper::new(checkpoints, 10_000, Commits::None));
-        let (source, made) = (Box::new(source), self.made());
+        let made = self.made();
         Line::new(&env, Parts { source, intake, works, revisions, messages, outputs, keeper, made })
+    }
+
+    fn source(&self, stream: &Stream, env: &Env) -> (Box<dyn Source>, Vec<Position>) {
+        let Some((serving, knows_topics)) = &self.over_http else {
+            let told = Told::new(&self.records, stream);
+            let position = |(name, next): (&PartitionName, &u64)| Position { partition: name.clone(), next: *next };
+            let starts = told.names.iter().zip(&told.next).map(position).collect();
+            return (Box::new(told), starts);
+        };
+        let topics: BTreeSet<_> = self.records.iter().map(|record| record.topic.clone()).collect();
+        let settings = event_streams::Settings {
+            since: self.records.first().and_then(|record| Timestamp::from_millis(record.time)),
+            topics: if *knows_topics { topics.into_iter().collect() } else { Vec::new() },
+            first_pause: Duration::from_millis(1),
+            longest_pause: Duration::from_millis(1),
+            ..event_streams::Settings::new(&serving.url())
+        };
+        let positions: Vec<_> = stream.offsets.iter().cloned().map(Position::from).collect();
+        let known = Known { positions: &positions, watermark: stream.watermark, dump_start: None };
+        let settings = AskedStream { settings, margin: Duration::ZERO }.after(known).unwrap();
+        serving.shared.now.store(NOW.get(), SeqCst);
+        let due = Due::new(&serving.shared, &settings, OverHttp::open(settings.clone(), env).unwrap(), &self.is_read);
+        (Box::new(due), settings.positions.iter().map(Position::from).collect())
+    }
+
+    /// Sets the clock.
+    pub fn wind(&self, time: i64) {
+        NOW.set(time);
+    }
+
+    /// A turn is over: a second passes, unless there is more to read of this one.
+    fn pass(&self) {
+        if self.is_read.get() {
+            NOW.set(NOW.get() + 1000);
+        }
+        if let Some((serving, _)) = &self.over_http {
+            serving.shared.now.store(NOW.get(), SeqCst);
+        }
     }
 
     fn documents(&self) -> RefCell<Documents> {
@@ -131,7 +180,7 @@ impl Bed {
         state
     }
 
-    fn intake(&self, state: StateTable, stream: &Stream, source: &Told) -> Intake {
+    fn intake(&self, state: StateTable, stream: &Stream, starts: Vec<Position>) -> Intake {
         let rules = Rules {
             filter: filter(self.history.shape.flavour),
             window: 60_000,
@@ -142,9 +191,7 @@ impl Bed {
         let buffered = stream.buffered.iter().cloned().map(|event| Incoming::new(event).unwrap()).collect();
         let watermark = stream.watermark.map(Timestamp::millis);
         let mut intake = Intake::new(rules, Beginning { state, watermark, buffered });
-        for (name, next) in source.names.iter().zip(&source.next) {
-            intake.add(Position { partition: name.clone(), next: *next }, None);
-        }
+        starts.into_iter().for_each(|position| intake.add(position, None));
         for left in &stream.offsets {
             let watermark = left.watermark.map(Timestamp::millis);
             watermark.into_iter().for_each(|time| intake.resume(&Position::from(left.clone()).partition, time));
@@ -179,7 +226,7 @@ impl Bed {
     /// Runs a line until all records are read; the clock goes on a second a turn.
     pub fn run(&self, line: &mut Line) {
         line.run(Until::default(), |_| {
-            NOW.set(NOW.get() + 1000);
+            self.pass();
             Ok(())
         })
         .unwrap();
@@ -189,7 +236,7 @@ impl Bed {
     pub fn run_and_kill(&self, mut line: Line, turns: usize) -> bool {
         let mut left = turns;
         let ended = line.run(Until::default(), |_| {
-            NOW.set(NOW.get() + 1000);
+            self.pass();
             left = left.saturating_sub(1);
             let killed = SourceError::LongLine { location: "killed".to_owned(), at: 0, most: 0 };
             if left == 0 { Err(LineError::Source(killed)) } else { Ok(()) }
@@ -257,6 +304,66 @@ impl Source for Told {
             }
         }
         Ok(Polled { records, ended })
+    }
+}
+
+/// A source over HTTP of which the test knows what is to come: the clock waits for it, and after the last it ends.
+struct Due {
+    inner: OverHttp,
+    shared: Arc<Shared>,
+    /// The numbers of the records that are to come, and how many of them came in a row.
+    due: Vec<usize>,
+    in_a_row: usize,
+    came: BTreeSet<usize>,
+    /// When something came that was awaited.
+    last: Instant,
+    is_read: Rc<Cell<bool>>,
+}
+
+impl Due {
+    fn new(
+        shared: &Arc<Shared>,
+        settings: &event_streams::Settings,
+        inner: OverHttp,
+        is_read: &Rc<Cell<bool>>,
+    ) -> Self {
+        let is_due = |at: &usize| {
+            let record = &shared.records[*at];
+            let of_place = |position: &&event_streams::StreamPosition| {
+                (&position.topic, position.partition) == (&record.place.0, record.place.1)
+            };
+            match settings.positions.iter().find(of_place) {
+                Some(position) => record.offset >= position.next_offset,
+                None => record.time >= settings.since.unwrap().millis(),
+            }
+        };
+        let due = (0..shared.records.len()).filter(is_due).collect();
+        let (shared, is_read) = (Arc::clone(shared), Rc::clone(is_read));
+        Self { inner, shared, due, in_a_row: 0, came: BTreeSet::new(), last: Instant::now(), is_read }
+    }
+}
+
+impl Source for Due {
+    fn partitions(&self) -> &[PartitionName] {
+        self.inner.partitions()
+    }
+
+    fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError> {
+        let Self { inner, shared, due, in_a_row, came, last, is_read } = self;
+        let is_awaited = |number: &usize| shared.records[*number].time <= NOW.get();
+        let wait = if due.get(*in_a_row).is_some_and(is_awaited) { wait } else { Duration::ZERO };
+        let polled = inner.poll(wait, &mut |arrived| {
+            came.extend(number(arrived.value));
+            take(arrived);
+        })?;
+        while due.get(*in_a_row).is_some_and(|number| came.contains(number)) {
+            (*in_a_row, *last) = (*in_a_row + 1, Instant::now());
+        }
+        let next = due.get(*in_a_row).map(|number| shared.records[*number].time);
+        is_read.set(next.is_none_or(|time| time > NOW.get()));
+        let told = || format!("{:?}: {:?}, {:?}", due.get(*in_a_row), inner.heard(), shared.asked.lock());
+        assert!(is_read.get() || last.elapsed() < Duration::from_secs(20), "this does not come: {}", told());
+        Ok(Polled { ended: next.is_none(), ..polled })
     }
 }
 

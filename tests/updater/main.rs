@@ -6,6 +6,12 @@
 mod wiki;
 
 mod line;
+/// Events over HTTP, and what comes of breaks and kills.
+mod over_http;
+/// The program as a process.
+mod process;
+/// Who serves events over HTTP.
+mod serving;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

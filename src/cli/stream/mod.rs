@@ -39,8 +39,9 @@ Examples:
       --entity-data-dir data-samples/stream/entity-data --mutations target/mutations.ndjson
 
   Wikidata without Kafka, for everyone: from its dumps and its public stream to a file of lines:
-    headwater bootstrap --dump wikidata-all.ttl.gz --dump wikidata-lexemes.ttl.gz --savepoint-dir state/20260105
-    headwater stream --event-stream https://stream.wikimedia.org/v2/stream/mediawiki.page_change.v1 \\
+    headwater bootstrap --dump all.ttl.gz --dump lexemes.ttl.gz --savepoint-dir state/20260105
+    headwater stream \\
+      --event-stream https://stream.wikimedia.org/v2/stream/mediawiki.page_change.v1 \\
       --initial-state state/20260105 --checkpoints state/checkpoints --mutations mutations.ndjson \\
       --user-agent 'My query service (https://example.org; me@example.org)'
 
@@ -63,8 +64,9 @@ pub struct StreamArgs {
 Examples:
   headwater backfill --brokers kafka1:9092 --group wdqs_streaming_updater --preset wdqs --prefix eqiad. \\
     --initial-state /srv/state/20260105 --checkpoints /srv/state/checkpoints --mutations 'kafka:eqiad.{stream}' --coalesce
-  headwater backfill --event-stream https://stream.wikimedia.org/v2/stream/mediawiki.page_change.v1 --until-lag 5m \\
-    --initial-state state/20260105 --checkpoints state/checkpoints --mutations mutations.ndjson --coalesce")]
+  headwater backfill --until-lag 5m --coalesce \\
+    --event-stream https://stream.wikimedia.org/v2/stream/mediawiki.page_change.v1 \\
+    --initial-state state/20260105 --checkpoints state/checkpoints --mutations mutations.ndjson")]
 pub struct BackfillArgs {
     #[command(flatten)]
     common: Common,

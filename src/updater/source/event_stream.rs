@@ -73,24 +73,25 @@ impl Asked {
             partition: *number,
             next_offset: *next,
         });
-        let before = |start: Timestamp| {
-            let margin = i64::try_from(self.margin.as_millis()).unwrap_or(i64::MAX);
-            Timestamp::from_millis(start.millis().saturating_sub(margin)).unwrap_or(start)
+        let (since, margin) = match (known.watermark.or(self.settings.since), known.dump_start) {
+            (Some(time), _) => (time, Duration::ZERO),
+            (None, Some(start)) => (start, self.margin),
+            (None, None) => return None,
         };
-        let since = known.watermark.or(self.settings.since).or(known.dump_start.map(before))?;
-        Some(Settings { since: Some(since), positions: positions.collect(), ..self.settings.clone() })
+        Some(Settings { since: Some(since), margin, positions: positions.collect(), ..self.settings.clone() })
     }
 }
 
 impl OverHttp {
     /// Begins to read. The partitions of the positions come first, in their order.
     pub fn open(settings: Settings, env: &Env) -> Result<Self, SourceError> {
-        let unplaced = PartitionName { topic: settings.url.clone(), number: 0 };
         let mut names: Vec<_> = settings.positions.iter().map(|at| name(&at.topic, at.partition)).collect();
         // Each has this partition, if no more. Those that it has besides, the server names.
         let is_new = |topic: &&String| settings.positions.iter().all(|position| position.topic != **topic);
         names.extend(settings.topics.iter().filter(is_new).map(|topic| name(topic, 0)));
-        Ok(Self { stream: EventStream::open(settings, env)?, names, unplaced, waiting: VecDeque::new() })
+        let stream = EventStream::open(settings, env)?;
+        let unplaced = name(stream.url(), 0);
+        Ok(Self { stream, names, unplaced, waiting: VecDeque::new() })
     }
 }
 
@@ -184,7 +185,7 @@ mod tests {
             let known = Known { positions, watermark: watermark.map(time), dump_start: dump_start.map(time) };
             let begun = asked.after(known).map(|settings| {
                 let topics: Vec<_> = settings.positions.iter().map(|position| position.topic.clone()).collect();
-                (settings.since.unwrap().millis() / 1000, topics)
+                (settings.since.unwrap().millis() / 1000 - settings.margin.as_secs() as i64, topics)
             });
             let expected = expected.map(|(since, topics)| (since, topics.into_iter().map(str::to_owned).collect()));
             assert_eq!(begun, expected, "{what}");

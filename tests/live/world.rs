@@ -56,8 +56,10 @@ impl World {
     pub fn new(broker: Broker, history: History, of_1000: i64, disorder: Disorder, seed: u64) -> Self {
         let history = Arc::new(history);
         let length = history.now - history.shape.start;
-        let at = history.shape.start + length * of_1000 / 1000;
-        let dump = history.dump(at, DumpOptions { duration: length / 8, ..DumpOptions::default() });
+        let options = DumpOptions { duration: length / 8, ..DumpOptions::default() };
+        let begun = |of_1000: i64| history.dump(history.shape.start + length * of_1000 / 1000, options);
+        // A dump of nothing is refused: it is begun as soon as there is something.
+        let dump = (of_1000..=1000).map(begun).find(|dump| !dump.revisions.is_empty()).expect("there are entities");
         let mut records = history.records(0..history.changes.len(), &disorder, seed);
         records.extend(last_canaries(&history, &disorder));
         records.iter_mut().for_each(|record| record.topic = broker.named(&record.topic));

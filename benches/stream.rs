@@ -116,6 +116,8 @@ fn backfill(history: &Arc<History>, events: usize, millis: u64) -> Round {
         .for_each(|number| topics.send(&producer, &history.event(number, Form::PageChange, 0).bytes()));
     producer.flush(Duration::from_secs(60)).expect("Kafka takes the events");
     let server = Server::start(Arc::clone(history));
+    // The wiki is long past these events, but few of its pages were deleted since.
+    server.lasting();
     server.delay(Duration::from_millis(millis));
     let start = Instant::now();
     // Without a window every event is decided on as soon as those before it were read.
@@ -175,7 +177,7 @@ fn told(what: &str, mut late: Vec<i64>) {
     );
 }
 
-/// Follows 200 events a second for some minutes, as they happen, with the defaults of windows and checkpoints.
+/// Follows 200 events a second for some minutes, as they happen, with the defaults of windows and checkpoints, and a small cache.
 fn soak(minutes: usize) {
     const RATE: u64 = 200;
     let shape = Shape { pages: 20_000, pace: 1000 / RATE, ..Shape::default() };
@@ -183,7 +185,8 @@ fn soak(minutes: usize) {
     let history = Arc::new(History::shaped(shape, 2, events));
     let topics = Topics::new();
     let server = Server::start(Arc::clone(&history));
-    let mut updater = topics.updater("stream", &server, &[]);
+    // A cache that is soon full, so that memory is told of what grows.
+    let mut updater = topics.updater("stream", &server, &["--cache", "32"]);
     let producer = topics.producer();
     let begun = Instant::now();
     for number in 0..events {

@@ -25,6 +25,7 @@ pub mod dump;
 pub mod entity_data;
 pub mod event_streams;
 pub mod kafka;
+pub mod mediawiki;
 pub mod revision_map;
 pub mod savepoint;
 pub mod storage;
@@ -35,6 +36,7 @@ pub mod web;
 pub mod bootstrap;
 pub mod import;
 pub mod offsets;
+pub mod reconcile;
 pub mod sql;
 pub mod updater;
 

@@ -30,6 +30,7 @@ const RANKS: &[(&str, u8)] = &[
     ("dump", 5),
     ("entity_data", 5),
     ("event_streams", 5),
+    ("mediawiki", 5),
     ("revision_map", 5),
     ("triples", 5),
     ("savepoint", 5),
@@ -38,6 +39,7 @@ const RANKS: &[(&str, u8)] = &[
     ("offsets", 7),
     ("updater", 7),
     ("import", 8),
+    ("reconcile", 8),
     ("cli", 9),
 ];
 

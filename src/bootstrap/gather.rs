@@ -18,6 +18,7 @@ use crate::revision_map::{self, BadLine, Negative, OnBadLine, ReadOptions, ReadS
 use crate::savepoint::native::manifest::Input;
 use crate::state::{Raised, StateTable};
 use crate::storage::{Blob, Location, StorageError};
+use crate::wikibase::timestamp::Timestamp;
 
 /// How many skipped entities are listed; the others are only counted.
 pub const LISTED: usize = 1000;
@@ -27,6 +28,9 @@ pub const LISTED: usize = 1000;
 pub struct Gathered {
     /// The state of every entity.
     pub table: StateTable,
+    /// After what [`dumps_by`] was given: entities of documents that were begun later, or who knows when; they are not in `table`
+    /// for that.
+    pub later: StateTable,
     /// Each dump, in the order given; or all files of a revision map as one.
     pub files: Vec<FileFacts>,
     /// Where the input is, and its size as it is stored.
@@ -102,13 +106,24 @@ pub fn dumps(
     on_bad_entity: OnBadEntity,
     env: &Env,
 ) -> Result<Gathered, BootstrapError> {
+    dumps_by(dumps, manner, on_bad_entity, None, env)
+}
+
+/// As [`dumps`]; entities of documents begun after `last` are kept apart.
+pub fn dumps_by(
+    dumps: &[Location],
+    manner: Manner<'_>,
+    on_bad_entity: OnBadEntity,
+    last: Option<Timestamp>,
+    env: &Env,
+) -> Result<Gathered, BootstrapError> {
     refuse_twice(dumps)?;
     let sources = dumps.iter().map(Source::open).collect::<Result<Vec<_>, _>>()?;
     env.progress.total_bytes.store(sources.iter().map(Source::size).sum(), Ordering::Relaxed);
     let mut gathered = Gathered::default();
     for source in sources {
         let source = source.counting(Arc::clone(&env.progress.bytes));
-        let file = dump(&source, manner, on_bad_entity, env, &mut gathered)?;
+        let file = dump(&source, manner, (on_bad_entity, last), env, &mut gathered)?;
         gathered.files.push(file);
     }
     Ok(gathered)
@@ -137,7 +152,7 @@ pub fn refuse_twice(files: &[Location]) -> Result<(), BootstrapError> {
 fn dump(
     source: &Source,
     manner: Manner<'_>,
-    on_bad_entity: OnBadEntity,
+    rules: (OnBadEntity, Option<Timestamp>),
     env: &Env,
     gathered: &mut Gathered,
 ) -> Result<FileFacts, BootstrapError> {
@@ -146,7 +161,7 @@ fn dump(
     let mut file = FileFacts { name, form, bytes, headers: Some(Headers::default()), ..FileFacts::default() };
     let mut bad = None;
     let summary = read::read(source, manner, &env.stop, &mut |found| {
-        bad = take(found, source.location(), &mut file, on_bad_entity, env, gathered);
+        bad = take(found, source.location(), &mut file, rules, env, gathered);
         if bad.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match (bad, summary) {
@@ -162,17 +177,21 @@ fn take(
     Found { fact, place }: Found,
     location: &Location,
     file: &mut FileFacts,
-    on_bad_entity: OnBadEntity,
+    (on_bad_entity, last): (OnBadEntity, Option<Timestamp>),
     env: &Env,
     gathered: &mut Gathered,
 ) -> Option<BootstrapError> {
+    let mut begun = None;
     if let Some(headers) = &mut file.headers {
         headers.take(&fact);
+        begun = headers.current();
     }
     match fact {
         Fact::Revision(entity, revision) => {
             file.revisions += 1;
-            if gathered.table.raise(entity, revision) == Raised::New {
+            let is_later = last.is_some_and(|last| begun.is_none_or(|begun| begun > last));
+            let table = if is_later { &mut gathered.later } else { &mut gathered.table };
+            if table.raise(entity, revision) == Raised::New {
                 env.progress.entities.fetch_add(1, Ordering::Relaxed);
             } else {
                 gathered.duplicates += 1;
@@ -225,6 +244,7 @@ pub fn revision_map(
         duplicates: stats.duplicates,
         skipped_count: stats.skipped,
         skipped: stats.bad_lines.iter().map(Skipped::of_line).collect(),
+        ..Gathered::default()
     })
 }
 

@@ -17,6 +17,7 @@ mod man;
 mod munge;
 mod offsets;
 mod progress;
+mod reconcile;
 mod revision_map;
 mod runtime;
 mod savepoint;
@@ -71,6 +72,7 @@ enum Command {
     Stream(stream::StreamArgs),
     Backfill(stream::BackfillArgs),
     Job(job::Args),
+    Reconcile(reconcile::Args),
     Sql(sql::Args),
     GenerateDump(generate::Args),
     Completions(completions::Args),
@@ -108,6 +110,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::Stream(args) => stream::stream(&args, env, output),
         Command::Backfill(args) => stream::backfill(&args, env, output),
         Command::Job(args) => job::run(&args, env, output),
+        Command::Reconcile(args) => reconcile::run(&args, env, output),
         Command::Sql(args) => sql::run(&args, env, output),
         Command::GenerateDump(args) => generate::run(&args, env),
         Command::Completions(args) => completions::run(&args),

@@ -5,6 +5,7 @@
 //! Invariant: whatever the bytes of a file, the result is columns of the asked types without nulls, or an error.
 //! Not here: what the columns mean, and where the bytes go.
 
+pub mod rows;
 mod source;
 pub mod table;
 #[cfg(test)]

@@ -20,6 +20,8 @@ use crate::storage::server::Server;
 
 /// Where an updater listens unless told otherwise.
 pub const DEFAULT: &str = "127.0.0.1:9464";
+/// Where it listens if another has that.
+pub const ANY: &str = "127.0.0.1:0";
 
 /// Whom requests are handed to.
 pub trait Desk: Send + Sync {

@@ -19,13 +19,15 @@ pub struct Headers {
     pub dated: u64,
     /// Whether the header now being read has its date already.
     open: Option<bool>,
+    /// The date of the document now being read.
+    current: Option<Timestamp>,
 }
 
 impl Headers {
     /// Headers of which no more is known than their dates.
     pub fn of_dates(dates: Vec<Timestamp>) -> Self {
         let count = dates.len() as u64;
-        Self { dates, count, dated: count, open: None }
+        Self { dates, count, dated: count, open: None, current: None }
     }
 
     /// Takes the next fact of a document.
@@ -40,6 +42,7 @@ impl Headers {
                     self.dated += 1;
                 }
                 self.open = Some(true);
+                self.current = Some(*date);
                 self.dates.push(*date);
             }
             Fact::Revision(..) => self.open = None,
@@ -50,6 +53,7 @@ impl Headers {
     fn begin(&mut self) {
         self.count += 1;
         self.open = Some(false);
+        self.current = None;
     }
 
     /// Adds the headers of another file.
@@ -57,7 +61,12 @@ impl Headers {
         self.dates.extend(&other.dates);
         self.count += other.count;
         self.dated += other.dated;
-        self.open = None;
+        (self.open, self.current) = (None, None);
+    }
+
+    /// When the document was begun that is being read, if its header says so.
+    pub fn current(&self) -> Option<Timestamp> {
+        self.current
     }
 
     /// The oldest date: the dump start.

@@ -3,7 +3,7 @@
 //! Promise: callers tell by [`FetchError::failure`] whether it is for a side output or ends the run.
 
 use crate::side_output::{Failure, FailureKind};
-use crate::web::SetUpError;
+use crate::web::{SetUpError, UrlError};
 
 /// Why a document was not fetched, after all tries.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +73,9 @@ pub enum FetchSetUpError {
     /// It is no namespace of entity data.
     #[error("`{0}` is no place of entity data: it is written like https://www.wikidata.org/wiki/Special:EntityData/")]
     BadUrl(String),
+    /// There is a secret in it.
+    #[error(transparent)]
+    Secret(UrlError),
     /// The client cannot be set up.
     #[error(transparent)]
     Client(#[from] SetUpError),

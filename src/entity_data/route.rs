@@ -6,7 +6,7 @@
 //! Not here: what a route is (see `web`).
 
 use crate::entity_data::error::FetchSetUpError;
-use crate::web::{self, Route};
+use crate::web::{self, Route, UrlError};
 use crate::wikibase::entity::{EntityId, Revision};
 
 /// Whom to ask for entity data, and how: the wiki's namespace of it, with a slash at its end.
@@ -14,12 +14,14 @@ use crate::wikibase::entity::{EntityId, Revision};
 pub struct Target(web::Target);
 
 impl Target {
-    /// The first route for the wiki's host is taken; without one the wiki itself is asked. Errors: `BadUrl`.
+    /// The first route for the wiki's host is taken; without one the wiki itself is asked. Errors: `BadUrl`, `Secret`.
     pub fn new(entity_data: &str, routes: &[Route]) -> Result<Self, FetchSetUpError> {
         let slash = if entity_data.ends_with('/') { "" } else { "/" };
-        let namespace = web::Target::new(&format!("{entity_data}{slash}"), routes).ok();
-        let namespace = namespace.filter(|target| !target.has_query());
-        namespace.map(Self).ok_or_else(|| FetchSetUpError::BadUrl(entity_data.to_owned()))
+        match web::Target::new(&format!("{entity_data}{slash}"), routes) {
+            Ok(target) if !target.has_query() => Ok(Self(target)),
+            Err(error @ UrlError::Secret(_)) => Err(FetchSetUpError::Secret(error)),
+            _ => Err(FetchSetUpError::BadUrl(entity_data.to_owned())),
+        }
     }
 
     /// The URL that is requested.

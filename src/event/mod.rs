@@ -14,6 +14,7 @@ pub mod wire;
 use serde::Serialize;
 
 use crate::wikibase::entity::{EntityId, EntityIdError, Revision, RevisionError};
+use crate::wikibase::timestamp::Timestamp;
 
 /// One change of one entity. Times are in milliseconds since 1970, as the producers of events write them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -144,6 +145,12 @@ pub enum EventError {
         field: &'static str,
         /// What stands there; shortened.
         text: String,
+    },
+    /// It is to happen more than a day after it was received.
+    #[error("it is of the future: {time}")]
+    Future {
+        /// When it is to happen.
+        time: Timestamp,
     },
     /// A reconcile event asks for something unknown.
     #[error("the reconciliation action `{0}` is unknown")]

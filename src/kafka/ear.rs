@@ -13,6 +13,8 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
 
+use crate::kafka::error::is_passing;
+
 /// How many things are remembered.
 const MOST: usize = 4;
 
@@ -22,6 +24,16 @@ pub struct Ear {
     said: Mutex<VecDeque<String>>,
     /// The ends of partitions, by topic, then by number, as far as they were told.
     ends: Mutex<HashMap<String, HashMap<i32, u64>>>,
+    undelivered: Mutex<Undelivered>,
+}
+
+/// Records that were not delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// How many, so far.
+    pub count: u64,
+    /// Whether the last of them may be delivered another time.
+    pub is_passing: bool,
 }
 
 impl Ear {
@@ -33,6 +45,11 @@ impl Ear {
     /// Where a partition ended when the client last told: the offset behind the last record that may be read.
     pub fn end(&self, topic: &str, number: i32) -> Option<u64> {
         self.ends.lock().ok()?.get(topic)?.get(&number).copied()
+    }
+
+    /// What was not delivered so far.
+    pub fn undelivered(&self) -> Undelivered {
+        self.undelivered.lock().map(|undelivered| *undelivered).unwrap_or_default()
     }
 
     fn hear(&self, said: &str) {
@@ -84,8 +101,11 @@ impl ProducerContext for Ear {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         // A record that was not delivered breaks its transaction; the reason is told with that.
-        if let Err((error, _)) = result {
-            self.hear(&error.to_string());
+        let Err((error, _)) = result else { return };
+        self.hear(&error.to_string());
+        if let Ok(mut undelivered) = self.undelivered.lock() {
+            undelivered.count += 1;
+            undelivered.is_passing = error.rdkafka_error_code().is_some_and(is_passing);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Kafka: the one door to its client.
 //!
 //! Promise: answers about many partitions at once, each within the time-out; nothing is written but by
-//! [`Cluster::commit`](cluster::Cluster::commit) and [`Outbox`](outbox::Outbox), which write exactly what they are given.
+//! [`Cluster::commit`](cluster::Cluster::commit), [`Outbox`](outbox::Outbox) and [`Sender`](sender::Sender), which write exactly what
+//! they are given.
 //! In -> out: [`Settings`] -> a [`Cluster`](cluster::Cluster) to ask, a [`Feed`](feed::Feed) to read, an [`Outbox`](outbox::Outbox)
-//! to write.
+//! or a [`Sender`](sender::Sender) to write.
 //! Invariant: no consumer joins a group, commits, stores or resets an offset by itself, or makes a topic. No value of a
 //! property, which may be a secret, is ever displayed.
 //! Not here: which position is the right one.
@@ -12,9 +13,12 @@ pub mod cluster;
 mod ear;
 mod error;
 pub mod feed;
+mod flush;
 pub mod outbox;
+pub mod range;
 mod reader;
 mod request;
+pub mod sender;
 mod settings;
 
 use std::fmt;

@@ -18,6 +18,7 @@ use crate::env::Env;
 use crate::kafka::ear::Ear;
 use crate::kafka::error::{created, words};
 use crate::kafka::feed::Feed;
+use crate::kafka::flush::flush;
 use crate::kafka::request::list_of_commits;
 use crate::kafka::settings::Role;
 use crate::kafka::{Committed, KafkaError, Partition, Settings};
@@ -91,7 +92,7 @@ impl Outbox {
         let group = feed.group()?;
         let commits: Vec<_> = offsets.iter().collect();
         // The client commits only once its reports are read, which this does.
-        self.done("to deliver", |left| self.producer.flush(left))?;
+        self.done("to deliver", |left| flush(&self.producer, left))?;
         let list = list_of_commits(&commits);
         self.done("to commit offsets", |left| self.producer.send_offsets_to_transaction(&list, &group, left))?;
         self.done("to commit", |left| self.producer.commit_transaction(left))?;
@@ -101,7 +102,7 @@ impl Outbox {
     /// Takes back all that was sent since the last commit, and begins anew.
     pub fn abort(&self) -> Result<(), KafkaError> {
         // To abort is to wait for the reports of what is on its way, which only this reads. Whether it was delivered is all the same.
-        let _ = self.producer.flush(self.timeout);
+        let _ = flush(&self.producer, self.timeout);
         self.done("to abort", |left| self.producer.abort_transaction(left))?;
         self.begin()
     }

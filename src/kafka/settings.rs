@@ -115,6 +115,8 @@ impl Settings {
         role.fixed().iter().for_each(|(key, value)| _ = config.set(*key, *value));
         match role {
             Role::Outbox { transactional } => _ = config.set("transactional.id", transactional),
+            // A record that is not acknowledged in time is given up, so that whoever sends it knows.
+            Role::Sender => _ = config.set("message.timeout.ms", most(300_000)),
             Role::Questions | Role::CommittedOnly | Role::Feed => _ = config.set("group.id", &self.group),
         }
         config
@@ -135,6 +137,8 @@ pub(in crate::kafka) enum Role<'r> {
         /// The name.
         transactional: &'r str,
     },
+    /// Writing without transactions.
+    Sender,
 }
 
 /// Properties and their values.
@@ -142,7 +146,7 @@ type Properties = &'static [(&'static str, &'static str)];
 
 impl Role<'_> {
     fn is_consumer(self) -> bool {
-        !matches!(self, Self::Outbox { .. })
+        !matches!(self, Self::Outbox { .. } | Self::Sender)
     }
 
     /// What the user may set otherwise.
@@ -163,6 +167,8 @@ impl Role<'_> {
             ],
             // A transaction is open from one checkpoint to the next; by default a broker allows 15 minutes.
             Self::Outbox { .. } => &[("linger.ms", "5"), ("transaction.timeout.ms", "600000")],
+            // A topic that is not there is told soon.
+            Self::Sender => &[("linger.ms", "5"), ("topic.metadata.propagation.max.ms", "3000")],
         }
     }
 
@@ -190,7 +196,7 @@ impl Role<'_> {
                 ("enable.partition.eof", "false"),
                 ("isolation.level", "read_committed"),
             ],
-            Self::Outbox { .. } => &[("enable.idempotence", "true")],
+            Self::Outbox { .. } | Self::Sender => &[("enable.idempotence", "true")],
         }
     }
 }

@@ -109,10 +109,34 @@ pub fn to_json(side: &SideOutput, sender: &Sender<'_>) -> Vec<u8> {
     serde_json::to_vec(&wire).expect("texts and numbers have a JSON form")
 }
 
+/// A side output and who sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// What it says.
+    pub side: SideOutput,
+    /// `meta.domain`: the wiki it is of.
+    pub domain: Option<String>,
+    /// The pipeline that sent it.
+    pub emitter_id: Option<String>,
+    /// The data centre that it was sent in; only tables say so, and the names of topics.
+    pub data_centre: Option<String>,
+}
+
 /// Reads a side output, as an event or as a row of a table of them: such rows have lost their `$schema`, but no two kinds have
 /// the same fields.
 pub fn read(json: &[u8]) -> Result<SideOutput, SideOutputError> {
+    receive(json).map(|received| received.side)
+}
+
+/// As [`read`], with who sent it.
+pub fn receive(json: &[u8]) -> Result<Received, SideOutputError> {
     let wire: Wire = serde_json::from_slice(json)?;
+    let (domain, emitter_id) = (wire.meta.domain.clone(), wire.emitter_id.clone());
+    let data_centre = wire.datacenter.clone();
+    Ok(Received { side: side(wire)?, domain, emitter_id, data_centre })
+}
+
+fn side(wire: Wire) -> Result<SideOutput, SideOutputError> {
     match wire.kind()? {
         Kind::Lapsed => Ok(SideOutput::Lapsed(wire.event()?)),
         Kind::Inconsistent => Ok(SideOutput::Inconsistent {
@@ -143,6 +167,9 @@ struct Wire {
     dt: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     emitter_id: Option<String>,
+    /// In tables only.
+    #[serde(skip_serializing)]
+    datacenter: Option<String>,
     item: String,
     original_ingestion_dt: String,
     revision_id: i64,

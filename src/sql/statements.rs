@@ -20,10 +20,12 @@ macro_rules! built_in {
 /// All of them.
 pub const ALL: &[BuiltIn] = built_in![
     "changed_entities",
+    "deleted_entities",
     "dump_start",
     "dump_statistics",
     "entity_revision_map",
     "entity_triples",
+    "reconcile",
     "redirects"
 ];
 

@@ -595,6 +595,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
         /// The table is a sorted map, whatever is set in whatever order.
         #[test]
         fn a_table_is_a_sorted_map(sets in prop::collection::vec((entity(), state()), 0..600), size in 1..700_usize) {

@@ -1,10 +1,11 @@
 //! A file that grows, and is cut back to where it was.
 //!
-//! Promise: opened at a length, it has exactly the bytes it had at that length; what is appended is there in order.
+//! Promise: opened at a length, it has exactly the bytes it had at that length; what is appended is there in order. Nobody else who
+//! opens it so has it at the same time.
 //! Invariant: local files only: no store appends.
 //! Not here: which length is the right one (see `updater::outputs`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
 use crate::storage::error::failed_io;
@@ -21,14 +22,22 @@ pub struct Appended {
 impl Appended {
     /// Opens the file and cuts it back to `size` bytes; it is made if it is not there and `size` is 0.
     ///
-    /// Errors: `NotLocal`; `Unavailable`, also where the file is shorter than that.
+    /// Errors: `NotLocal`; `NotAFile` for directories and devices; `InUse`; `Unavailable`, also where the file is shorter than that.
     pub fn open(location: &Location, size: u64) -> Result<Self, StorageError> {
         let path = location.local().ok_or_else(|| StorageError::NotLocal { location: location.clone() })?;
         let failed = |error| failed_io(location, "open", error);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(failed)?;
         }
-        let mut file = OpenOptions::new().create(size == 0).append(false).write(true).truncate(false).open(path);
+        if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(StorageError::NotAFile { location: location.clone() });
+        }
+        let mut file = OpenOptions::new().create(size == 0).append(false).write(true).truncate(false).open(&path);
+        if let Ok(file) = &file
+            && matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+        {
+            return Err(StorageError::InUse { location: location.clone() });
+        }
         let cut = file.as_mut().map_err(|error| io::Error::new(error.kind(), error.to_string())).and_then(|file| {
             let found = file.metadata()?.len();
             if found < size {

@@ -187,6 +187,7 @@ pub fn failed_io(location: &Location, action: &'static str, error: io::Error) ->
     match error.kind() {
         io::ErrorKind::NotFound => StorageError::NotFound { location },
         io::ErrorKind::NotADirectory => StorageError::NotADirectory { location },
+        io::ErrorKind::PermissionDenied => StorageError::Forbidden { location, action, source: error.into() },
         _ => StorageError::Unavailable { location, action, source: error.into() },
     }
 }

@@ -175,6 +175,11 @@ pub fn expand(text: &str) -> Result<Vec<Location>, StorageError> {
     glob::expand(text)
 }
 
+/// Whether a directory is there. Elsewhere than in the file system there is no telling before something is read, so there may be.
+pub fn may_be_directory(location: &Location) -> bool {
+    location.local().is_none_or(|path| path.is_dir())
+}
+
 /// Whether a file is stored at `location`; a directory is none.
 pub fn exists(location: &Location) -> Result<bool, StorageError> {
     if let Some(path) = location.local() {

@@ -20,6 +20,10 @@ use crate::updater::reorder::{Pushed, Reorder};
 use crate::updater::source::{Arrived, PartitionName, Position};
 use crate::updater::watermark::{END, PartitionKey, Patience, START, Watermarks};
 use crate::wikibase::entity::EntityId;
+use crate::wikibase::timestamp::Timestamp;
+
+/// How far ahead an event may be of the moment at which it is received, in milliseconds: clocks differ by less.
+const AHEAD: i64 = 24 * 60 * 60 * 1000;
 
 /// What follows of a record, or of the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +142,7 @@ impl Intake {
 
     /// Takes in a record that came at `now`, in milliseconds since 1970.
     pub fn take(&mut self, arrived: Arrived<'_>, now: i64, counters: &mut Counters, steps: &mut Vec<Step>) -> Taken {
-        let Arrived { place, next, value } = arrived;
+        let Arrived { place, next, value, .. } = arrived;
         let Some(partition) = self.partitions.get_mut(place) else { return Taken::Beyond };
         if partition.until.is_some_and(|until| next.is_some_and(|next| next > until)) {
             return Taken::Beyond;
@@ -147,15 +151,22 @@ impl Intake {
         counters.read(place, next);
         let key = partition.key;
         match wire::read(value, &self.rules.filter, now) {
+            // Its turn would never come.
+            Ok(Read::Event(incoming)) if incoming.event().event_time.saturating_sub(now) > AHEAD => {
+                counters.dead_letter();
+                let time = Timestamp::from_millis(incoming.event().event_time).unwrap_or_default();
+                return Taken::Dead(EventError::Future { time });
+            }
             Ok(Read::Event(incoming)) => {
-                let time = incoming.source_time();
+                // A clock that is ahead is not believed: what comes after it would be late.
+                let time = incoming.source_time().min(now);
                 counters.passed(place, &incoming.event().change, time);
                 self.watermarks.event(key, time);
                 self.push(incoming, counters, steps);
             }
             Ok(Read::Ignored(ignored)) => {
                 counters.dropped(ignored.reason);
-                ignored.source_time.into_iter().for_each(|time| self.watermarks.event(key, time));
+                ignored.source_time.into_iter().for_each(|time| self.watermarks.event(key, time.min(now)));
             }
             Err(error) => {
                 counters.dead_letter();

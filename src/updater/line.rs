@@ -227,7 +227,7 @@ impl Line {
         self.follow(now)?;
         self.works.begin(&mut self.revisions);
         if finished == 0 && read == 0 && !self.works.is_empty() {
-            self.send(BUSY)?;
+            self.is_new |= self.send(BUSY)? > 0;
         }
         Ok(())
     }
@@ -295,7 +295,7 @@ impl Line {
                 && failed.is_ok()
             {
                 let PartitionName { topic, number: partition } = intake.partitions()[arrived.place].name.clone();
-                let (offset, reason) = (arrived.next.map(|next| next.saturating_sub(1)), cause.to_string());
+                let (offset, reason) = (arrived.start, cause.to_string());
                 failed = outputs.dead(&topic, partition, offset, arrived.value, &reason);
                 notices.push(Notice::DeadLetter { topic, partition, offset, reason });
             }
@@ -471,6 +471,9 @@ impl Line {
             self.notices.push(Notice::Disconnected { source: "the events".to_owned(), reason });
         }
         self.heard = heard;
+        if let Some(reason) = self.works.unreachable() {
+            self.notices.push(Notice::Disconnected { source: "the wiki".to_owned(), reason });
+        }
         for place in 0..self.counters.partitions.len() {
             let partition = &mut self.counters.partitions[place];
             partition.watermark = self.intake.watermark_of(place);

@@ -6,20 +6,20 @@
 //! Invariant: one transaction for all topics; a file is one output, however many routes lead to it.
 //! Not here: when to commit (see `updater::line`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::kafka::feed::Feed;
 use crate::kafka::outbox::Outbox;
-use crate::kafka::{Committed, KafkaError, Partition};
+use crate::kafka::{Committed, KafkaError, Partition, Topic};
 use crate::savepoint::stream::OutputEnd;
 use crate::side_output::SideOutput;
 use crate::side_output::wire::{self, Sender};
 use crate::storage::appended::Appended;
-use crate::storage::{self, Location, StorageError};
+use crate::storage::{self, Blob, Location, StorageError};
 use crate::updater::messages::{Outlet, Stamp};
 use crate::wikibase::entity::EntityId;
 
@@ -124,6 +124,18 @@ impl Routes {
         self.all().any(|route| matches!(route, Route::Topic(_)))
     }
 
+    /// The topics that anything goes to.
+    pub fn topics(&self) -> BTreeSet<Topic> {
+        let topic =
+            |route: &Route| if let Route::Topic(partition) = route { Some(partition.topic.clone()) } else { None };
+        self.all().filter_map(topic).collect()
+    }
+
+    /// The files that anything goes to.
+    pub fn files(&self) -> impl Iterator<Item = &Location> {
+        self.all().filter_map(|route| if let Route::File(file) = route { Some(file) } else { None })
+    }
+
     /// Whether anything goes where no commit takes it back.
     pub fn use_stdout(&self) -> bool {
         self.all().any(|route| matches!(route, Route::Stdout))
@@ -162,7 +174,8 @@ impl Outputs {
                 continue;
             }
             let end = ends.iter().find(|end| end.path == name).map(|end| end.bytes);
-            if end.is_none() && !overwrite && storage::exists(location)? {
+            // An empty one loses nothing: it is what a run leaves that could not take its first checkpoint.
+            if end.is_none() && !overwrite && storage::exists(location)? && Blob::open(location)?.size() > 0 {
                 return Err(OutputError::Exists(location.clone()));
             }
             files.insert(name, Appended::open(location, end.unwrap_or(0))?);
@@ -272,37 +285,6 @@ impl Outlet for Outputs {
     }
 
     fn stamp(&self) -> Stamp {
-        Stamp { now: (self.env.now)(), id: uuid(random()) }
-    }
-}
-
-/// Random bits. A system without any is one on which nothing that is to be safe can run.
-fn random() -> u128 {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the system has random numbers");
-    u128::from_le_bytes(bytes)
-}
-
-/// A random UUID (RFC 9562, version 4) of these bits.
-fn uuid(bits: u128) -> String {
-    let bits = bits & !(0xF << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
-    let part = |shift: u32, digits: usize| format!("{:0digits$x}", bits >> shift & ((1 << (4 * digits)) - 1));
-    [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_of_version_4() {
-        let rows = [
-            (0, "00000000-0000-4000-8000-000000000000"),
-            (u128::MAX, "ffffffff-ffff-4fff-bfff-ffffffffffff"),
-            (0x0123_4567_89ab_cdef_0123_4567_89ab_cdef, "01234567-89ab-4def-8123-456789abcdef"),
-        ];
-        for (bits, expected) in rows {
-            assert_eq!(uuid(bits), expected);
-        }
+        Stamp { now: (self.env.now)(), id: env::new_id() }
     }
 }

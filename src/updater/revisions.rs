@@ -83,15 +83,20 @@ impl Mungers {
         Self { scheme: scheme.clone(), idle: Mutex::default() }
     }
 
-    fn munge(&self, document: &[u8], entity: EntityId) -> Munged {
+    fn munge(&self, document: &[u8], asked: Asked) -> Munged {
         let munged = catch_unwind(AssertUnwindSafe(|| {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut documents = idle.unwrap_or_else(|| Documents::new(&self.scheme));
-            let munged = documents.munge(document, entity);
+            let munged = documents.munge(document, asked.entity);
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(documents);
             munged
         }));
         match munged {
+            Ok(Ok(munged)) if munged.revision != asked.revision => Err(Missing::Failed(Failure {
+                kind: FailureKind::UnexpectedResponse,
+                exception: "OtherRevision".to_owned(),
+                message: format!("it is at revision {}, not {}", munged.revision, asked.revision),
+            })),
             Ok(Ok(munged)) => Ok(Arc::new(munged.triples)),
             Ok(Err(error)) => Err(unfit("ContainedException", error.to_string())),
             Err(_) => Err(unfit("Panic", "munging it broke a rule of this program".to_owned())),
@@ -114,7 +119,7 @@ impl Wiki for Http {
     fn begin(&self, asked: Asked) -> Box<dyn Arriving> {
         let mungers = Arc::clone(&self.mungers);
         let munge = move |document: Result<Bytes, FetchError>| match document {
-            Ok(document) => mungers.munge(&document, asked.entity),
+            Ok(document) => mungers.munge(&document, asked),
             Err(error) => Err(error.failure().map_or_else(|| Missing::Unavailable(error.to_string()), Missing::Failed)),
         };
         Box::new(self.fetcher.begin_then(asked, munge))
@@ -147,7 +152,7 @@ impl Wiki for Folder {
         let Asked { entity, revision, .. } = asked;
         let file = self.dir.join(&format!("{entity}-{}.ttl", revision.get()));
         let munged = match storage::read(&file) {
-            Ok(document) => self.mungers.munge(&document, entity),
+            Ok(document) => self.mungers.munge(&document, asked),
             Err(error @ StorageError::NotFound { .. }) => Err(Missing::Failed(Failure {
                 kind: FailureKind::EntityNotFound,
                 exception: "NotFound".to_owned(),

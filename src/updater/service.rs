@@ -55,8 +55,6 @@ use crate::wikibase::uris::UrisScheme;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How often is looked whether to stop during a pause.
-const LOOK: Duration = Duration::from_millis(100);
 /// After the newest header of a dump, how long its last entities may be newer, in milliseconds: a document is written within the hour.
 const DOCUMENT: i64 = 2 * 3_600_000;
 
@@ -156,6 +154,8 @@ pub struct Summary {
     pub reason: &'static str,
     /// How often it was opened again.
     pub restarts: u64,
+    /// Events that wait for their turn.
+    pub waiting: usize,
     /// What was done since it was opened last.
     #[serde(flatten)]
     pub totals: Totals,
@@ -178,6 +178,7 @@ impl fmt::Display for Summary {
         }
         let InconsistencyCounts { expected, real } = inconsistencies;
         let rows = [
+            ("waiting", self.waiting as u64, " events, for their turn".to_owned()),
             ("unchanged", *unchanged, String::new()),
             ("late", events.late.total(), of(&mut events.late.iter())),
             ("odd", real.total(), of(&mut real.iter())),
@@ -249,13 +250,16 @@ pub fn run(
             watch.opened(&mut line, &from);
             was_open = true;
             let ended = line.run(config.until, |line| watch.look(line));
-            progress = line.counters.totals.checkpoints.taken;
+            // Checkpoints of nothing new are none.
+            let totals = &line.counters.totals;
+            progress = totals.checkpoints.taken.min(totals.events.read);
             let ended = ended?;
             if let Some((dir, on_existing)) = &config.savepoint {
                 line.write_savepoint(dir, *on_existing)?;
             }
             watch.ended(&mut line, ended);
-            Ok(Summary { reason: ended.reason(), restarts, totals: line.counters.totals.clone() })
+            let (reason, waiting) = (ended.reason(), line.intake.waiting());
+            Ok(Summary { reason, restarts, waiting, totals: line.counters.totals.clone() })
         });
         let error = match attempt {
             Ok(summary) => return Ok(summary),
@@ -270,18 +274,9 @@ pub fn run(
         }
         restarts += 1;
         watch.broke(&error, pause);
-        rest(pause, env);
+        env.rest(pause);
         waited += pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Waits, unless it is asked to stop.
-fn rest(time: Duration, env: &Env) {
-    let mut left = time;
-    while !left.is_zero() && !env.stop.load(Ordering::Relaxed) {
-        std::thread::sleep(left.min(LOOK));
-        left = left.saturating_sub(LOOK);
     }
 }
 
@@ -304,6 +299,8 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line,
         let interval = i64::try_from(at.interval.as_millis()).unwrap_or(i64::MAX);
         Ok::<_, ServiceError>(Keeper::new(checkpoints, interval, commits(config, outputs.has_outbox())?))
     });
+    // Else a run that is killed before its first checkpoint leaves files of which nobody knows how much counts.
+    let begins_files = !restored.is_checkpoint && config.routes.files().next().is_some();
     let Restored { state, made, stream, from, .. } = restored;
     let Stream { offsets, watermark, buffered, pending, behind, .. } = stream;
     let beginning = beginning(state, watermark, buffered)?;
@@ -318,13 +315,21 @@ pub fn open(config: &Config, stdout: Box<dyn Write>, env: &Env) -> Result<(Line,
     let messages = Messages::new(assigner, config.version, &config.routes.domain, config.coverage, config.chunk);
     let keeper = keeper.transpose()?;
     let parts = Parts { source, intake, works, revisions, messages, outputs, keeper, made };
-    Ok((Line::new(env, parts), from))
+    let mut line = Line::new(env, parts);
+    if begins_files {
+        line.checkpoint()?;
+    }
+    Ok((line, from))
 }
 
 /// Asks Kafka, if it has a part in this.
 fn known(config: &Config, env: &Env) -> Result<Option<Known>, ServiceError> {
     let Some(kafka) = &config.kafka else { return Ok(None) };
     let cluster = Cluster::connect_to_committed(kafka, env)?;
+    let unknown = cluster.partitions(&config.routes.topics())?.unknown;
+    if !unknown.is_empty() {
+        return Err(ServiceError::UnknownTopics(unknown));
+    }
     let partitions = match (&config.source, config.routes.first_topic()) {
         (Events::Kafka(topics), _) => {
             let Topics { partitions, unknown } = cluster.partitions(topics)?;
@@ -366,6 +371,9 @@ fn restore(
         }
         // Where nothing is committed elsewhere, what is complete is true.
         (Some(checkpoints), None) if !in_kafka => {
+            if let (Some(id), Some(at)) = (checkpoints.broken(), &config.checkpoints) {
+                return Err(ServiceError::Broken { dir: at.dir.clone(), id });
+            }
             let newest = checkpoints.newest().copied();
             newest.map(|id| Ok::<_, SavepointError>((id, checkpoints.read(&id)?))).transpose()?
         }

@@ -42,6 +42,8 @@ pub struct Position {
 pub struct Arrived<'r> {
     /// The place of its partition in [`Source::partitions`].
     pub place: usize,
+    /// Its position: an offset, or the byte at which it begins; `None` if the source does not tell.
+    pub start: Option<u64>,
     /// The position behind it; `None` if the source does not tell.
     pub next: Option<u64>,
     /// Its bytes.
@@ -69,16 +71,6 @@ pub enum SourceError {
     /// A file of events cannot be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// A line is too long to be an event.
-    #[error("{location}, byte {at}: a line of more than {most} bytes is no event")]
-    LongLine {
-        /// The file.
-        location: String,
-        /// Where the line begins.
-        at: u64,
-        /// The longest there may be.
-        most: usize,
-    },
     /// A file became shorter than what was read of it.
     #[error("{location} has {size} bytes, but was read up to byte {next}: it is another file by now")]
     Shrunk {

@@ -128,16 +128,21 @@ impl Watcher {
         Phase::Running
     }
 
-    /// Takes a savepoint where it was ordered.
-    fn save(&mut self, line: &mut Line, to: Option<&str>) -> Result<String, Refusal> {
-        let place = match (to, &self.savepoints) {
-            (Some(to), _) => Location::parse(to).map_err(|error| Refusal::Wrong(in_full(&error)))?,
+    /// Where an ordered savepoint goes.
+    fn place(&self, line: &Line, to: Option<&str>) -> Result<Location, Refusal> {
+        match (to, &self.savepoints) {
+            (Some(to), _) => Location::parse(to).map_err(|error| Refusal::Wrong(in_full(&error))),
             (None, Some(dir)) => {
                 let time: String = line.now().to_string().chars().filter(char::is_ascii_alphanumeric).collect();
-                dir.join(&format!("savepoint-{time}"))
+                Ok(dir.join(&format!("savepoint-{time}")))
             }
-            (None, None) => return Err(Refusal::Wrong("no place: say where the savepoint is to go".to_owned())),
-        };
+            (None, None) => Err(Refusal::Wrong("no place: say where the savepoint is to go".to_owned())),
+        }
+    }
+
+    /// Takes a savepoint where it was ordered.
+    fn save(&mut self, line: &mut Line, to: Option<&str>) -> Result<String, Refusal> {
+        let place = self.place(line, to)?;
         self.publish(line, Phase::Saving, Some(place.to_string()));
         let begun = line.now();
         match line.savepoint(&place, OnExisting::Refuse) {
@@ -176,6 +181,11 @@ impl Watch for Watcher {
                 },
                 Order::Stop { reply, .. } if self.stopping.is_some() => {
                     reply.refuse(Refusal::NotNow("it is stopping already".to_owned()));
+                }
+                // Who cannot have the savepoint does not lose the updater.
+                Order::Stop { save: Some(to), reply } if self.place(line, to.as_deref()).is_err() => {
+                    let refusal = self.place(line, to.as_deref()).err();
+                    reply.refuse(refusal.unwrap_or(Refusal::Ended));
                 }
                 Order::Stop { save, reply } => {
                     self.stopping = Some(Stopping { save, reply });

@@ -55,6 +55,9 @@ pub struct Works {
     coalesced: u64,
     /// Entities whose last mutation could not be sent: the graphs are not at the revision that is known.
     behind: HashSet<EntityId>,
+    /// Why the wiki cannot be reached; taken once it was told.
+    unreachable: Option<String>,
+    is_reached: bool,
 }
 
 struct Work {
@@ -76,7 +79,18 @@ impl Works {
     pub fn new(limits: Limits) -> Self {
         let (begun, waiting) = (VecDeque::new(), VecDeque::new());
         let (last, behind) = (HashMap::new(), HashSet::new());
-        Self { limits, begun, waiting, first: 0, last, empty: 0, coalesced: 0, behind }
+        Self {
+            limits,
+            begun,
+            waiting,
+            first: 0,
+            last,
+            empty: 0,
+            coalesced: 0,
+            behind,
+            unreachable: None,
+            is_reached: true,
+        }
     }
 
     /// Takes a mutation as the last, at a time in milliseconds since 1970.
@@ -128,6 +142,11 @@ impl Works {
         self.behind.extend(entities);
     }
 
+    /// Why the wiki cannot be reached, once each time.
+    pub fn unreachable(&mut self) -> Option<String> {
+        self.unreachable.take()
+    }
+
     /// How many became part of a later one.
     pub fn coalesced(&self) -> u64 {
         self.coalesced
@@ -174,7 +193,10 @@ impl Works {
             work.mutation.operation = Operation::Reconcile;
         }
         let outcome = match work.wanted.triples(&work.mutation) {
-            Err(Missing::Unavailable(_)) => {
+            Err(Missing::Unavailable(reason)) => {
+                if std::mem::take(&mut self.is_reached) {
+                    self.unreachable = Some(reason);
+                }
                 work.wanted = Need::of(&work.mutation, revisions);
                 return Ok(None);
             }
@@ -192,6 +214,7 @@ impl Works {
                 Ok(sent)
             }
         };
+        self.is_reached = true;
         let finished = self.begun.pop_front();
         Ok(finished.map(|Work { mutation, turn, .. }| Finished { mutation, turn, outcome }))
     }

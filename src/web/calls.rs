@@ -4,8 +4,6 @@
 //! In -> out: a URL -> [`Answer`].
 //! Invariant: a call is made once; whether to repeat it is for who knows what it does.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::env::Env;
@@ -24,6 +22,8 @@ pub struct Answer {
     pub status: u16,
     /// What came with it.
     pub body: Vec<u8>,
+    /// The pause that it asks for, if it does: `Retry-After`.
+    pub retry_after: Option<Duration>,
 }
 
 impl Answer {
@@ -39,7 +39,7 @@ pub struct Calls {
     tasks: Tasks,
     client: Client,
     routes: Vec<Route>,
-    stop: Arc<AtomicBool>,
+    env: Env,
     most: usize,
 }
 
@@ -62,7 +62,7 @@ impl Calls {
             is_direct: !routes.is_empty(),
         })?;
         let tasks = Tasks::start(1).map_err(SetUpError::Threads)?;
-        Ok(Self { tasks, client, routes, stop: Arc::clone(&env.stop), most })
+        Ok(Self { tasks, client, routes, env: env.clone(), most })
     }
 
     /// What is at a URL. Errors: `Url`, `OutOfReach`, `BadAnswer`, `Stopped`.
@@ -81,11 +81,11 @@ impl Calls {
         let request = Request { url: target.asked(), host: target.host(), headers: &[], posted };
         let answer = async {
             let response = self.client.send(request).await.map_err(BodyError::NoAnswer)?;
-            let status = response.status();
-            Ok(Answer { status, body: response.body(self.most).await? })
+            let (status, retry_after) = (response.status(), response.retry_after((self.env.now)()));
+            Ok(Answer { status, body: response.body(self.most).await?, retry_after })
         };
         let url = || target.public().to_owned();
-        self.tasks.run(&self.stop, answer).ok_or(WebError::Stopped)?.map_err(|error| match error {
+        self.tasks.run(&self.env.stop, answer).ok_or(WebError::Stopped)?.map_err(|error| match error {
             BodyError::NoAnswer(reason) => WebError::OutOfReach { url: url(), reason },
             BodyError::TooLarge(_) => WebError::BadAnswer { url: url(), reason: error.to_string() },
         })

@@ -21,10 +21,16 @@ pub struct Route {
 #[error("`{0}` is no route: it is written like www.wikidata.org=https://target.example.org:8443")]
 pub struct RouteError(String);
 
-/// The text is no URL of a web server.
+/// The text is no URL that may be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no URL of a web server: it is written like https://stream.wikimedia.org/v2/stream/NAME")]
-pub struct UrlError(String);
+pub enum UrlError {
+    /// It is none of a web server.
+    #[error("`{0}` is no URL of a web server: it is written like https://stream.wikimedia.org/v2/stream/NAME")]
+    Form(String),
+    /// A name or password stands in it, which would be shown wherever the URL is. It is not shown here.
+    #[error("a URL of {0} has a user or a password in it: they are never taken from there")]
+    Secret(String),
+}
 
 impl Route {
     /// Reads `hostname=https://target:port`; without a scheme, `http` is meant.
@@ -59,8 +65,11 @@ pub struct Target {
 impl Target {
     /// The first route for the URL's host is taken; without one the named server itself is asked.
     pub fn new(url: &str, routes: &[Route]) -> Result<Self, UrlError> {
-        let public = web(url).ok_or_else(|| UrlError(url.to_owned()))?;
+        let public = web(url).ok_or_else(|| UrlError::Form(url.to_owned()))?;
         let host = public.host_str().unwrap_or_default();
+        if !public.username().is_empty() || public.password().is_some() {
+            return Err(UrlError::Secret(host.to_owned()));
+        }
         let Some(route) = routes.iter().find(|route| route.host == host) else {
             return Ok(Self { asked: public.to_string(), public, host: None });
         };
@@ -148,7 +157,10 @@ mod tests {
             assert_eq!(Route::parse(text), Err(RouteError(text.to_owned())), "{text}");
         }
         for text in ["", "w", "ftp://w/", "http://w/#x", "https:///"] {
-            assert_eq!(Target::new(text, &[]), Err(UrlError(text.to_owned())), "{text}");
+            assert_eq!(Target::new(text, &[]), Err(UrlError::Form(text.to_owned())), "{text}");
+        }
+        for text in ["http://u@w/x", "http://u:p@w/x", "https://:p@w/"] {
+            assert_eq!(Target::new(text, &[]), Err(UrlError::Secret("w".to_owned())), "{text}");
         }
     }
 }

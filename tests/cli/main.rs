@@ -40,6 +40,9 @@ mod offsets;
 /// `job`, against a made-up updater.
 mod job;
 
+/// `reconcile`, as far as it goes without Kafka and a wiki.
+mod reconcile;
+
 /// `sql`.
 #[cfg(feature = "sql")]
 mod sql;

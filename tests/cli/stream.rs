@@ -68,6 +68,23 @@ fn what_a_user_may_get_wrong() {
             "is of the wiki with entities in",
         ),
         (&format!("{place} --events $DIR/none.ndjson --initial-state $DIR/sp"), 2, "none.ndjson"),
+        (&format!("{place} --events $DIR/e.ndjson.gz --initial-state $DIR/sp"), 2, "e.ndjson.gz is compressed"),
+        (
+            &format!("{place} {events} --initial-state $DIR/sp --entity-data-dir $DIR/nowhere"),
+            2,
+            "there is no directory",
+        ),
+        (
+            &format!("--mutations $SAMPLES/stream/events.ndjson {events} --initial-state $DIR/sp --overwrite-outputs"),
+            2,
+            "read and written",
+        ),
+        (&format!("--mutations $DIR --overwrite-outputs {events} --initial-state $DIR/sp"), 2, "is not a regular file"),
+        (
+            &format!("{place} {events} --initial-state $DIR/sp --entity-data http://u:secret@w/"),
+            2,
+            "a user or a password",
+        ),
         (&format!("{place} --preset wdqs --initial-state $DIR/sp"), 2, "no group: give its name with --group"),
         (&format!("{place} --preset wdqs --group g --initial-state $DIR/sp"), 2, "no Kafka: give its brokers"),
         (

@@ -65,3 +65,51 @@ fn all_formats_hold_the_same_triples() {
     };
     assert_eq!(rows.lines().map(line).collect::<BTreeSet<_>>(), nt);
 }
+
+/// The statements say what the commands say, of states and maps of all kinds.
+#[test]
+fn reconciling_in_sql_and_by_command_is_the_same() {
+    let env = TestEnv::new();
+    // Of every entity one of all that a state and a newer map can say.
+    let revisions = [None, Some(10), Some(20), Some(-20), Some(30), Some(99)];
+    let (mut old, mut new) = (String::new(), String::new());
+    let mut number = 0;
+    for known in revisions {
+        for dumped in revisions {
+            for kind in ["Q", "P", "L"] {
+                number += 1;
+                known.iter().for_each(|revision| old += &format!("{kind}{number},{revision}\n"));
+                // The map has no lexemes, and knows no deletions.
+                let dumped = dumped.filter(|revision| *revision > 0 && *revision < 99 && kind != "L");
+                dumped.iter().for_each(|revision| new += &format!("{kind}{number},{revision}\n"));
+            }
+        }
+    }
+    env.write("old.csv", &old);
+    env.write("new.csv", &new);
+    let bootstrap =
+        "bootstrap --quiet --revision-map $DIR/old.csv --negative-revisions deleted --savepoint-dir $DIR/state";
+    env.run(bootstrap).expect(0, &[]);
+    let command = "reconcile dump --state $DIR/state --state-time 2026-01-15T00:00:00Z --revision-map $DIR/new.csv \
+                   --dump-end 2026-01-14T00:00:00Z --dry-run --findings $DIR/findings.csv";
+    env.run(command).expect(0, &["not compared lexemes"]);
+    let sql = "sql reconcile --quiet --table state=$DIR/state --table new=$DIR/new.csv --output $DIR/sql.csv";
+    env.run(sql).expect(0, &[]);
+    let sorted = |name: &str| {
+        let mut lines: Vec<_> = env.read(name).lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted("sql.csv"), sorted("findings.csv"));
+    assert!(sorted("sql.csv").len() > 30);
+    env.run("reconcile maps $DIR/old.csv $DIR/new.csv --negative-revisions deleted --only deleted --output $DIR/deleted.csv")
+        .expect(0, &[]);
+    let sql =
+        "sql deleted_entities --quiet --table old=$DIR/old.csv --table new=$DIR/new.csv --output $DIR/sql-deleted.csv";
+    env.run(sql).expect(0, &[]);
+    let of_command = sorted("deleted.csv").into_iter().filter(|line| !line.starts_with("entity"));
+    let of_command: Vec<_> =
+        of_command.map(|line| line.replace(",deleted", "").trim_end_matches(',').to_owned()).collect();
+    let of_sql: Vec<_> = sorted("sql-deleted.csv").into_iter().filter(|line| !line.starts_with("entity")).collect();
+    assert_eq!(of_sql, of_command);
+}

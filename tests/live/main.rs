@@ -10,6 +10,7 @@ mod flink;
 mod kafka;
 mod line;
 mod own_kafka;
+mod reconcile;
 mod relay;
 mod room;
 mod storage;

@@ -25,7 +25,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const KEYED: Disorder = Disorder { is_keyed: true, ..Disorder::USUAL };
 
 /// A seed, which is printed.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let given = std::env::var("HEADWATER_SEED").ok().and_then(|seed| seed.parse().ok());
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let seed = given.unwrap_or_else(now);
@@ -148,7 +148,7 @@ fn a_broker_that_dies_is_waited_for() {
     let mut thirds = world.records.chunks(world.records.len().div_ceil(3));
     thirds.next().into_iter().for_each(|records| world.broker.put(records));
     let mut job = world.job("job");
-    job.options = "--in-flight 1 --timeout 5s --idleness 3s".to_owned();
+    job.options = "--in-flight 1 --timeout 5s --idleness 6s".to_owned();
     world.server.delay(Duration::from_millis(10));
     let mut running = job.start("stream");
     running.says("checkpoint_taken");
@@ -224,6 +224,9 @@ fn storage_that_fails_for_a_while_does_no_harm() {
     let whole = world.job("whole");
     whole.backfill();
     println!("{failed} checkpoints failed");
+    for stream in [LAPSED, INCONSISTENT, FETCH_FAILED, DEAD] {
+        assert_same_lines(&job.sides(stream), &whole.sides(stream));
+    }
     assert_same(&job.by_entity(), &whole.by_entity());
     world.assert_follows(&job.messages());
 }

@@ -29,6 +29,8 @@ pub const LAPSED: &str = "rdf-streaming-updater.lapsed-action";
 pub const INCONSISTENT: &str = "rdf-streaming-updater.state-inconsistency";
 pub const FETCH_FAILED: &str = "rdf-streaming-updater.fetch-failure";
 pub const DEAD: &str = "rdf-streaming-updater.dead-letter";
+/// The stream of reconcile events, which an updater reads.
+pub const RECONCILE: &str = "rdf-streaming-updater.reconcile";
 const STREAMS: [&str; 5] = [MUTATIONS, LAPSED, INCONSISTENT, FETCH_FAILED, DEAD];
 
 /// Records with old times are kept for ever.
@@ -49,6 +51,8 @@ pub struct World {
     /// All records, in the order of their arrival, with the names of this test's topics.
     pub records: Vec<Record>,
     disorder: Disorder,
+    /// Whether there are topics of reconcile events.
+    reconciles: bool,
 }
 
 impl World {
@@ -68,10 +72,22 @@ impl World {
         let room = Room::new();
         fs::write(room.path("dump.ttl"), dump.text()).expect("the room can be written");
         let server = Server::start(Arc::clone(&history));
-        let world = Self { broker, history, server, room, dump, records, disorder };
+        let world = Self { broker, history, server, room, dump, records, disorder, reconciles: false };
         let wiki = world.wiki();
         world.room.headwater(&format!("bootstrap {wiki} --dump $DIR/dump.ttl --savepoint-dir $DIR/state --quiet"), 0);
         world
+    }
+
+    /// Makes topics of reconcile events, which all jobs read too.
+    pub fn reconcile(&mut self) {
+        self.reconciles = true;
+        let named = |prefix: &&str| self.broker.named(&format!("{prefix}{RECONCILE}"));
+        let topics: Vec<_> = self.disorder.data_centres.iter().map(named).collect();
+        self.broker.topics(&topics, 1, &KEPT);
+        // Nobody waits for a partition that has told of a later time.
+        let canaries = last_canaries(&self.history, &self.disorder).into_iter().zip(topics);
+        let canaries = canaries.map(|(record, topic)| Record { topic, partition: 0, ..record });
+        self.broker.put(&canaries.collect::<Vec<_>>());
     }
 
     fn wiki(&self) -> &'static str {
@@ -83,7 +99,9 @@ impl World {
 
     /// The options that tell where events are.
     fn topics(&self) -> String {
-        let streams = self.disorder.form.streams().iter().map(|stream| format!("--topic {stream} "));
+        let more = self.reconciles.then_some(RECONCILE);
+        let streams = self.disorder.form.streams().iter().copied().chain(more);
+        let streams = streams.map(|stream| format!("--topic {stream} "));
         let prefixes =
             self.disorder.data_centres.iter().map(|prefix| format!("--prefix {} ", self.broker.named(prefix)));
         streams.chain(prefixes).collect()

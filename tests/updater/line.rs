@@ -16,9 +16,11 @@ use headwater::diff::Coverage;
 use headwater::entity_data::Asked;
 use headwater::env::Env;
 use headwater::event::Incoming;
+use headwater::event::filter::ReconcileSource;
 use headwater::event_streams;
 use headwater::munge::document::Documents;
 use headwater::mutation::wire::Version;
+use headwater::reconcile::ship::STREAM;
 use headwater::savepoint::checkpoint::Checkpoints;
 use headwater::savepoint::native::manifest::Provenance;
 use headwater::savepoint::stream::Stream;
@@ -66,6 +68,8 @@ pub struct Bed {
     /// Whether documents of pages that are gone by now can be had.
     pub is_timeless: bool,
     pub checkpoints: Option<Location>,
+    /// Revisions that cannot be had.
+    pub unfetchable: BTreeSet<u64>,
     /// Who is asked for the records, if they are not at hand; and whether the topics are known beforehand.
     pub over_http: Option<(Serving, bool)>,
     /// Whether all was read that is there by now.
@@ -93,6 +97,7 @@ impl Bed {
             limit: 128_000,
             is_timeless: false,
             checkpoints: None,
+            unfetchable: BTreeSet::new(),
             over_http: None,
             is_read: Rc::new(Cell::new(true)),
             output: Location::parse(output.to_str().expect("a path in UTF-8")).expect("a location"),
@@ -105,7 +110,7 @@ impl Bed {
 
     /// Opens a line: at the newest checkpoint, or at the beginning.
     pub fn open(&self) -> Line {
-        let env = Env { now, ..Env::default() };
+        let env = self.env();
         let mut checkpoints = self.checkpoints.as_ref().map(|dir| Checkpoints::open(dir, 2).unwrap());
         let newest = checkpoints.as_ref().and_then(|all| all.newest().copied());
         let restored = newest.map(|id| checkpoints.as_mut().unwrap().read(&id).unwrap());
@@ -121,6 +126,7 @@ impl Bed {
         let wiki = Remembered {
             history: Arc::clone(&self.history),
             is_timeless: self.is_timeless,
+            unfetchable: self.unfetchable.clone(),
             documents: self.documents(),
         };
         let revisions = Revisions::new(Box::new(wiki), 1 << 20);
@@ -174,20 +180,28 @@ impl Bed {
         RefCell::new(Documents::new(&self.scheme()))
     }
 
-    fn state(&self) -> StateTable {
+    /// Other records in the place of those that were read.
+    pub fn hear(&mut self, records: Vec<Record>) {
+        self.records = Rc::new(records);
+    }
+
+    /// The surroundings, with the clock of the test.
+    pub fn env(&self) -> Env {
+        Env { now, ..Env::default() }
+    }
+
+    /// The state to begin with.
+    pub fn state(&self) -> StateTable {
         let mut state = StateTable::default();
         self.begun_with.iter().for_each(|(entity, revision)| _ = state.set(*entity, EntityState::Created(*revision)));
         state
     }
 
     fn intake(&self, state: StateTable, stream: &Stream, starts: Vec<Position>) -> Intake {
-        let rules = Rules {
-            filter: filter(self.history.shape.flavour),
-            window: 60_000,
-            patience: Patience::default(),
-            settled: None,
-            is_sequential: false,
-        };
+        let mut filter = filter(self.history.shape.flavour);
+        filter.reconcile = Some(ReconcileSource { stream: STREAM.to_owned(), tag: None });
+        let rules =
+            Rules { filter, window: 60_000, patience: Patience::default(), settled: None, is_sequential: false };
         let buffered = stream.buffered.iter().cloned().map(|event| Incoming::new(event).unwrap()).collect();
         let watermark = stream.watermark.map(Timestamp::millis);
         let mut intake = Intake::new(rules, Beginning { state, watermark, buffered });
@@ -238,7 +252,7 @@ impl Bed {
         let ended = line.run(Until::default(), |_| {
             self.pass();
             left = left.saturating_sub(1);
-            let killed = SourceError::LongLine { location: "killed".to_owned(), at: 0, most: 0 };
+            let killed = SourceError::Shrunk { location: "killed".to_owned(), size: 0, next: 0 };
             if left == 0 { Err(LineError::Source(killed)) } else { Ok(()) }
         });
         ended.is_ok()
@@ -300,7 +314,8 @@ impl Source for Told {
                 }
                 self.next[place] += 1;
                 records += 1;
-                take(Arrived { place, next: Some(self.next[place]), value: &record.json });
+                let next = self.next[place];
+                take(Arrived { place, start: Some(next - 1), next: Some(next), value: &record.json });
             }
         }
         Ok(Polled { records, ended })
@@ -371,6 +386,7 @@ impl Source for Due {
 struct Remembered {
     history: Arc<History>,
     is_timeless: bool,
+    unfetchable: BTreeSet<u64>,
     documents: RefCell<Documents>,
 }
 
@@ -378,6 +394,7 @@ impl Wiki for Remembered {
     fn begin(&self, asked: Asked) -> Box<dyn Arriving> {
         let (entity, revision) = (asked.entity, asked.revision.get());
         let document = match self.is_timeless {
+            _ if self.unfetchable.contains(&revision) => None,
             true => self.history.document(entity, revision),
             false => self.history.document_at(entity, revision, NOW.get()),
         };

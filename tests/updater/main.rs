@@ -10,6 +10,8 @@ mod line;
 mod over_http;
 /// The program as a process.
 mod process;
+/// What was lost, found in a newer dump.
+mod reconcile;
 /// Who serves events over HTTP.
 mod serving;
 
@@ -69,7 +71,15 @@ fn by_entity(sent: &[Value]) -> BTreeMap<String, Vec<Value>> {
     all
 }
 
+/// So many cases, unless `PROPTEST_CASES` says otherwise.
+fn cases(some: u32) -> ProptestConfig {
+    let all = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() { all } else { ProptestConfig { cases: some, ..all } }
+}
+
 proptest! {
+    #![proptest_config(cases(96))]
+
     /// The master law: the dump of one time and the stream to another are the dump of the other.
     #[test]
     fn a_dump_and_the_stream_since_are_the_wiki(history in history(), of_1000 in 0..1000_i64, seed in any::<u64>()) {

@@ -122,7 +122,7 @@ fn a_silent_gap_is_an_error() {
             let ended = line.run(Until::default(), |_| {
                 turns += 1;
                 shared.now.store(if turns < 20 { time } else { i64::MAX }, SeqCst);
-                let given_up = SourceError::LongLine { location: "given up".to_owned(), at: 0, most: 0 };
+                let given_up = SourceError::Shrunk { location: "given up".to_owned(), size: 0, next: 0 };
                 if turns < 500 { Ok(()) } else { Err(LineError::Source(given_up)) }
             });
             let found = matches!(&ended, Err(LineError::Source(SourceError::Stream(StreamError::Gap(_)))));

@@ -129,6 +129,12 @@ impl Page {
         self.turns.iter().filter(|turn| **turn <= at).count() % 2 == 1
     }
 
+    /// When it was last deleted or restored up to that time, if it ever was.
+    pub fn turned(&self, at: i64) -> Option<i64> {
+        // First it was made.
+        self.turns.iter().skip(1).filter(|turn| **turn <= at).max().copied()
+    }
+
     /// Its newest revision at that time, whether it is there or not.
     pub fn newest(&self, at: i64) -> Option<&PageRevision> {
         self.revisions[..self.revisions.partition_point(|revision| revision.time <= at)].last()

@@ -11,6 +11,7 @@
 #![allow(dead_code, reason = "who includes it uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "what fails ends the test")]
 
+pub mod api;
 pub mod comparison;
 pub mod content;
 pub mod dump;

@@ -134,7 +134,7 @@ impl History {
     /// The records of some changes.
     pub fn records(&self, changes: Range<usize>, disorder: &Disorder, seed: u64) -> Vec<Record> {
         let mut random = Random::new(seed);
-        let Some(start) = self.changes.get(changes.start).map(|change| change.time) else { return Vec::new() };
+        let Some(start) = self.changes[changes.clone()].first().map(|change| change.time) else { return Vec::new() };
         let end = self.changes[changes.end - 1].time;
         let mut records = Vec::new();
         for number in changes {

@@ -1,4 +1,4 @@
-//! The wiki over HTTP, on loopback: `Special:EntityData`.
+//! The wiki over HTTP, on loopback: `Special:EntityData` and the API.
 //!
 //! Promise: what is there is answered as a wiki does, as fast as it can be sent or after a set delay; what is to go wrong does so as
 //! often as it is told.
@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,9 @@ use headwater::wikibase::entity::EntityId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::wiki::api;
 use crate::wiki::history::History;
+use crate::wiki::turtle::Document;
 
 /// A server; it ends when it is dropped.
 pub struct Server {
@@ -76,6 +78,8 @@ struct Shared {
     /// How the wiki is seen: as it was at that time, in milliseconds since 1970.
     at: AtomicI64,
     delay: AtomicU64,
+    /// Whether what is deleted is served too.
+    is_lasting: AtomicBool,
     troubles: Mutex<HashMap<(EntityId, Option<u64>), Planned>>,
     answers: Mutex<HashMap<(EntityId, u64), Body>>,
     of_entity: Mutex<HashMap<EntityId, u64>>,
@@ -107,6 +111,7 @@ impl Server {
             history: Mutex::new(history),
             at: AtomicI64::new(i64::MAX),
             delay: AtomicU64::new(0),
+            is_lasting: AtomicBool::new(false),
             troubles: Mutex::default(),
             answers: Mutex::default(),
             of_entity: Mutex::default(),
@@ -129,6 +134,11 @@ impl Server {
         format!("http://{}/wiki/Special:EntityData/", self.address)
     }
 
+    /// Its API.
+    pub fn api(&self) -> String {
+        format!("http://{}/w/api.php", self.address)
+    }
+
     /// Where it listens, for a route to it.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -142,6 +152,11 @@ impl Server {
     /// Shows the wiki as it was at that time, in milliseconds since 1970.
     pub fn at(&self, time: i64) {
         self.shared.at.store(time, Relaxed);
+    }
+
+    /// Serves what is deleted too, as if it were asked for before that.
+    pub fn lasting(&self) {
+        self.shared.is_lasting.store(true, Relaxed);
     }
 
     /// Answers after that time.
@@ -251,6 +266,11 @@ fn wanted(request: &str) -> Option<(EntityId, Option<u64>)> {
 impl Shared {
     fn said(&self, request: &str) -> Said {
         self.requests.fetch_add(1, Relaxed);
+        if let Some(query) = api::query(request) {
+            let (history, at) = (locked(&self.history).clone(), self.at.load(Relaxed));
+            let answer = api::answer(&history, at, query).to_string();
+            return Said::new(200, "Content-Type: application/json\r\n", answer.into_bytes().into());
+        }
         let Some((entity, revision)) = wanted(request) else { return Said::status(400) };
         *locked(&self.of_entity).entry(entity).or_default() += 1;
         let mut said = match (self.planned(entity, revision), self.document(entity, revision)) {
@@ -284,7 +304,8 @@ impl Shared {
 
     fn document(&self, entity: EntityId, revision: Option<u64>) -> Option<Body> {
         let (history, at) = (locked(&self.history).clone(), self.at.load(Relaxed));
-        let page = history.page(entity).filter(|page| page.is_there(at))?;
+        let is_lasting = self.is_lasting.load(Relaxed);
+        let page = history.page(entity).filter(|page| is_lasting || page.is_there(at))?;
         let revision = match revision {
             Some(number) => page.revision(number).filter(|revision| revision.time <= at)?.number,
             None => page.newest(at)?.number,
@@ -292,7 +313,8 @@ impl Shared {
         if let Some(known) = locked(&self.answers).get(&(entity, revision)) {
             return Some(Arc::clone(known));
         }
-        let document: Body = history.document_at(entity, revision, at)?.into_bytes().into();
+        let shown = page.revision(revision)?.shown(entity);
+        let document: Body = Document::of(history.shape.flavour, shown).into_bytes().into();
         locked(&self.answers).insert((entity, revision), Arc::clone(&document));
         Some(document)
     }

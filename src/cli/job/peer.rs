@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cli::error::{CliError, Kind, in_a_line};
 use crate::env::Env;
 use crate::storage::tasks::Tasks;
-use crate::web::{BodyError, Client, NoAnswer, Request, Settings, Target, USER_AGENT};
+use crate::web::{BodyError, Client, NoAnswer, Request, Settings, Target, USER_AGENT, UrlError};
 
 /// How long a connection, and the answer to a question, may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,11 +40,11 @@ impl Peer {
     pub fn new(control: &Control, env: &Env) -> Result<Self, CliError> {
         let url = control.control.trim_end_matches('/');
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        Target::new(&url, &[]).map_err(|_| {
-            CliError::usage(format!(
-                "`{}` is no address of an updater: write it like http://127.0.0.1:9464",
-                control.control
-            ))
+        Target::new(&url, &[]).map_err(|error| match error {
+            UrlError::Secret(_) => CliError::usage(error.to_string()),
+            UrlError::Form(text) => {
+                CliError::usage(format!("`{text}` is no address of an updater: write it like http://127.0.0.1:9464"))
+            }
         })?;
         let tasks = Tasks::start(1).map_err(|error| CliError::bug(&error))?;
         Ok(Self { url, tasks, stop: Arc::clone(&env.stop) })

@@ -45,10 +45,7 @@ impl Connection {
         if group.trim().is_empty() || group.chars().any(char::is_control) {
             return Err(CliError::usage("no group: give its name with --group"));
         }
-        let timeout = self.timeout.duration();
-        if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&timeout) {
-            return Err(CliError::usage("--timeout takes 1s to 1h"));
-        }
+        let timeout = self.timeout()?;
         let mut properties = self.kafka_properties.as_deref().map_or(Ok(Vec::new()), from_file)?;
         if let Ok(password) = std::env::var(PASSWORD) {
             properties.push(Property::new("sasl.password", &password)?);
@@ -57,6 +54,15 @@ impl Connection {
             properties.push(Property::parse(property)?);
         }
         Ok(Settings { brokers: self.brokers.join(","), group: group.to_owned(), properties, timeout })
+    }
+
+    /// How long an answer may take.
+    pub fn timeout(&self) -> Result<Duration, CliError> {
+        let timeout = self.timeout.duration();
+        if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&timeout) {
+            return Err(CliError::usage("--timeout takes 1s to 1h"));
+        }
+        Ok(timeout)
     }
 }
 

@@ -9,13 +9,14 @@ use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::event_stream::Asker;
 use crate::cli::stream::events::EventArgs;
 use crate::cli::stream::outputs::OutputArgs;
-use crate::control::Listen;
+use crate::control::{self, Listen};
 use crate::entity_data;
 use crate::entity_data::attempts::Retries;
 use crate::env::Env;
 use crate::offsets::span::Span;
-use crate::storage::Location;
+use crate::storage::{self, Location};
 use crate::updater::line::Until;
+use crate::updater::outputs::Routes;
 use crate::updater::service::{CheckpointConfig, Config, Entities, Events, Initial};
 use crate::updater::watermark::Patience;
 use crate::updater::works::Limits;
@@ -52,10 +53,10 @@ pub struct Common {
     entities: EntityArgs,
     #[command(flatten)]
     outputs: OutputArgs,
-    /// Where to listen for `headwater job`, health and metrics (HOST:PORT, port 0 for any), or none. Without authentication: an
-    /// address that others reach must be asked for
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", env = "HEADWATER_LISTEN")]
-    listen: String,
+    /// Where to listen for `headwater job`, health and metrics (HOST:PORT, port 0 for any), or none [default: 127.0.0.1:9464, or any
+    /// free port if another has that]. Without authentication: an address that others reach must be asked for
+    #[arg(long, value_name = "ADDRESS", env = "HEADWATER_LISTEN")]
+    listen: Option<String>,
     /// The form of the lines on stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "HEADWATER_LOG_FORMAT")]
     log_format: LogFormat,
@@ -138,6 +139,7 @@ impl Common {
         let routes = self.outputs.routes(&definitions, &self.events.domain(&scheme))?;
         let asker = self.entities.asker(self.give_up)?;
         let source = self.events.source(&asker, env)?;
+        refuse_clash(&source, &routes)?;
         let in_flight = usize::from(self.entities.in_flight);
         let config = Config {
             source,
@@ -165,12 +167,15 @@ impl Common {
         self.with_kafka(config)
     }
 
-    /// Where to listen, if anywhere.
-    pub fn listen(&self) -> Result<Option<Listen>, CliError> {
-        if self.listen == "none" {
-            return Ok(None);
-        }
-        Ok(Some(Listen::parse(&self.listen).map_err(|error| CliError::usage(error.to_string()))?))
+    /// Where to listen, if anywhere: the first of these that can be had.
+    pub fn listen(&self) -> Result<Vec<Listen>, CliError> {
+        let places = match self.listen.as_deref() {
+            Some("none") => vec![],
+            Some(place) => vec![place],
+            None => vec![control::DEFAULT, control::ANY],
+        };
+        let listen = |place| Listen::parse(place).map_err(|error| CliError::usage(error.to_string()));
+        places.into_iter().map(listen).collect()
     }
 
     /// The form of the log.
@@ -196,6 +201,15 @@ impl Common {
         let transactional = self.transactional_id.clone().unwrap_or_else(|| format!("headwater-{group}"));
         Ok(Config { kafka: Some(self.kafka.settings(group)?), transactional, ..config })
     }
+}
+
+/// What is read is not to be written over.
+fn refuse_clash(source: &Events, routes: &Routes) -> Result<(), CliError> {
+    let Events::Files(files) = source else { return Ok(()) };
+    let clash = routes.files().find(|output| files.iter().any(|file| file.overlaps(output)));
+    let message =
+        |output: &Location| CliError::usage(format!("{output} is read and written: it would destroy the events"));
+    clash.map_or(Ok(()), |output| Err(message(output).hint("choose another place")))
 }
 
 impl StateArgs {
@@ -241,7 +255,11 @@ impl EntityArgs {
 
     fn entities(&self, scheme: &UrisScheme, asker: &Asker) -> Result<Entities, CliError> {
         if let Some(dir) = &self.entity_data_dir {
-            return Ok(Entities::Folder(Location::parse(dir)?));
+            let dir = Location::parse(dir)?;
+            if !storage::may_be_directory(&dir) {
+                return Err(CliError::usage(format!("there is no directory {dir}: no entity data would be found")));
+            }
+            return Ok(Entities::Folder(dir));
         }
         let defaults = entity_data::Settings::new(scheme);
         let retries = Retries { acceptable_lag: self.acceptable_lag.duration(), ..defaults.retries };

@@ -63,6 +63,12 @@ impl EventArgs {
     /// Where events come from.
     pub fn source(&self, asker: &Asker, env: &Env) -> Result<Events, CliError> {
         if !self.files.is_empty() {
+            if let Some(packed) =
+                self.files.iter().find(|file| [".gz", ".bz2", ".zst"].iter().any(|end| file.ends_with(end)))
+            {
+                return Err(CliError::usage(format!("{packed} is compressed: no position could be found again in it"))
+                    .hint("unpack it first"));
+            }
             let files = self.files.iter().map(|file| storage::expand(file));
             return Ok(Events::Files(files.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()));
         }

@@ -12,9 +12,10 @@ use crate::cli::error::CliError;
 use crate::cli::input::Existing;
 use crate::cli::log::Log;
 use crate::cli::stream::args::Common;
-use crate::control::Control;
+use crate::control::{Control, Listen};
 use crate::env::Env;
 use crate::offsets::span::Span;
+use crate::savepoint::native;
 use crate::storage::Location;
 use crate::updater::line::Until;
 use crate::updater::notice::Notice;
@@ -112,8 +113,24 @@ pub fn backfill(args: &BackfillArgs, env: &Env, output: &Output) -> Result<(), C
         config.limits = Limits { waiting: args.coalesce_window.max(1), coalesce: true, ..config.limits };
     }
     let savepoint = args.savepoint_dir.as_deref().map(Location::parse).transpose()?;
+    if let Some(dir) = &savepoint {
+        native::check_target(dir, args.existing.policy())?;
+    }
     config.savepoint = savepoint.map(|dir| (dir, args.existing.policy()));
     run(&args.common, &config, env, output)
+}
+
+/// Begins to listen at the first place that can be had, if there is one.
+fn control(places: &[Listen], watcher: &Watcher, output: &Output) -> Result<Option<Control>, CliError> {
+    let mut outcome = Ok(None);
+    for place in places {
+        outcome = Control::start(place, watcher.mailbox()).map(Some);
+        if let Ok(Some(control)) = &outcome {
+            output.note(format_args!("control     http://{}\n", control.address()));
+            break;
+        }
+    }
+    Ok(outcome?)
 }
 
 fn run(common: &Common, config: &Config, env: &Env, output: &Output) -> Result<(), CliError> {
@@ -121,14 +138,7 @@ fn run(common: &Common, config: &Config, env: &Env, output: &Output) -> Result<(
     let tell = move |notice: Notice| log.tell(&notice);
     let mut watcher = Watcher::new(env.now, common.savepoints()?, Box::new(tell));
     // Held to the end: who stops the updater is to have an answer.
-    let _control = match common.listen()? {
-        Some(listen) => {
-            let control = Control::start(&listen, watcher.mailbox())?;
-            output.note(format_args!("control     http://{}\n", control.address()));
-            Some(control)
-        }
-        None => None,
-    };
+    let _control = control(&common.listen()?, &watcher, output)?;
     let stdout = || Box::new(BufWriter::new(std::io::stdout())) as Box<dyn Write>;
     let summary = service::run(config, stdout, env, &mut watcher)?;
     output.report(&summary)

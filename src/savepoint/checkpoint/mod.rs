@@ -26,7 +26,7 @@ use crate::savepoint::checkpoint::plan::{Limits, Plan};
 use crate::savepoint::checkpoint::shelf::{Held, Names, Removal, Shelf, Standing};
 use crate::savepoint::checkpoint::sweep::Found;
 use crate::savepoint::native::manifest::{Manifest, ManifestError, Provenance, StoredDelta, StoredFile};
-use crate::savepoint::native::paths::{DeltaName, Owner, Paths, StreamName};
+use crate::savepoint::native::paths::{DeltaName, Owner, Paths, SHARED, StreamName};
 use crate::savepoint::native::write::Parts;
 use crate::savepoint::native::{Whole, delta, read, write};
 use crate::savepoint::stream::Stream;
@@ -37,6 +37,8 @@ use crate::wikibase::entity::EntityId;
 
 /// How many settled checkpoints stay, unless told otherwise.
 pub const KEEP: usize = 3;
+/// Once in so many checkpoints is looked whether the files of the earlier ones are still there, where that takes requests.
+const RARELY: u64 = 64;
 
 /// A directory of checkpoints, and the right to write there.
 pub struct Checkpoints {
@@ -46,6 +48,8 @@ pub struct Checkpoints {
     _claim: Claim,
     /// The number of the next checkpoint.
     next: u64,
+    /// The newest that could not be restored when the directory was opened.
+    broken: Option<CheckpointId>,
     shelf: Shelf,
     /// What the next checkpoint builds on; nothing before the first of a run.
     chain: Option<Chain>,
@@ -110,6 +114,7 @@ impl Checkpoints {
             limits: Limits::default(),
             _claim: claim,
             next: found.next,
+            broken: found.broken(),
             shelf: found.shelf,
             chain: None,
             open: Vec::new(),
@@ -122,6 +127,13 @@ impl Checkpoints {
     /// The newest that is complete. It need not have been committed.
     pub fn newest(&self) -> Option<&CheckpointId> {
         self.shelf.newest()
+    }
+
+    /// One that was there when the directory was opened, newer than all that are complete, and cannot be restored: files are missing, or
+    /// its `_metadata` is damaged.
+    pub fn broken(&self) -> Option<CheckpointId> {
+        let newest = self.newest().map(|id| id.number());
+        self.broken.filter(|broken| newest.is_none_or(|newest| newest < broken.number()))
     }
 
     /// Reads a checkpoint, known by its id alone; later ones count as never committed. The next one builds on it.
@@ -151,7 +163,7 @@ impl Checkpoints {
     /// Takes a checkpoint of `state`, in which nothing but the entities in `changed`, in any order, is other than in the last one
     /// that was taken or read; an entity that `state` does not know is forgotten. Offsets and watermark are those of `stream`.
     ///
-    /// The first one of a run that read none, and one after many changes, is full. After an error all is as before: whoever calls again
+    /// The first one of a run that read none, one after many changes, and one whose base was lost, is full. After an error all is as before: whoever calls again
     /// gives these changes again. Errors: `Columns`, `Storage`, `Overtaken`.
     pub fn take(
         &mut self,
@@ -160,6 +172,9 @@ impl Checkpoints {
         made: &Provenance,
         stream: &Stream,
     ) -> Result<Taken, SavepointError> {
+        if !self.is_whole()? {
+            self.chain = None;
+        }
         let id = self.fresh_id()?;
         let changed = sorted([changed, &self.carried].concat());
         let draft = Draft::of(self.chain.as_ref(), id, state, &changed);
@@ -233,6 +248,19 @@ impl Checkpoints {
     }
 
     /// The shared files that the next checkpoint may build on.
+    /// Whether the files are still there that the next checkpoint would build on: somebody may have tidied up. In a store that is asked
+    /// for each of them it is looked now and then only.
+    fn is_whole(&self) -> Result<bool, StorageError> {
+        let is_due = self.dir.has_names() || self.next.is_multiple_of(RARELY);
+        let Some(chain) = self.chain.as_ref().filter(|_| is_due) else { return Ok(true) };
+        for name in chain.names() {
+            if !storage::exists(&self.dir.join(SHARED).join(&name))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn used(&self) -> Names {
         let chains = self.open.iter().filter_map(|open| open.before.as_ref()).chain(&self.chain);
         chains.flat_map(Chain::names).collect()

@@ -128,6 +128,13 @@ impl Shelf {
     }
 }
 
+impl Shelf {
+    /// Those that lack files.
+    pub fn incomplete(&self) -> impl Iterator<Item = CheckpointId> {
+        self.held.iter().filter(|(_, held)| !held.is_complete).map(|(id, _)| *id)
+    }
+}
+
 /// What was found in the directories of killed runs.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {

@@ -52,6 +52,12 @@ impl Found {
         Ok(found)
     }
 
+    /// The newest that cannot be restored.
+    pub fn broken(&self) -> Option<CheckpointId> {
+        let unread = self.findings.unread.iter().copied();
+        unread.chain(self.shelf.incomplete()).max_by_key(|id| id.number())
+    }
+
     fn saw(&mut self, id: Option<CheckpointId>) {
         self.next = self.next.max(id.map_or(0, |id| id.number().saturating_add(1)));
     }
@@ -118,7 +124,8 @@ pub fn remove(dir: &Location, removal: &mut Removal) -> Result<(), SavepointErro
             first = first.and(Err(error));
         }
     }
-    Ok(first?)
+    first?;
+    Ok(storage::delete_empty(&dir.join(SHARED))?)
 }
 
 fn delete(file: &Location) -> Result<(), StorageError> {

@@ -254,6 +254,44 @@ proptest! {
     }
 }
 
+#[test]
+fn what_lost_its_base_is_begun_anew() {
+    let dir = Location::memory().join("checkpoints");
+    let mut run = open(&dir, 2);
+    let mut state = state_of(40);
+    let first = run.take(&state, &[], &made(), &stream_at(1)).unwrap();
+    run.settled(&first.id).unwrap();
+    for entry in storage::list(&dir.join("shared")).unwrap() {
+        storage::delete(&entry.location).unwrap();
+    }
+    state.remove(entity(3));
+    let taken = run.take(&state, &[entity(3)], &made(), &stream_at(2)).unwrap();
+    run.settled(&taken.id).unwrap();
+    assert!(taken.is_full);
+    drop(run);
+    let mut run = open(&dir, 2);
+    assert_eq!(run.broken(), None);
+    assert!(run.read(&taken.id).unwrap().state.iter().eq(state.iter()));
+}
+
+#[test]
+fn the_newest_that_cannot_be_restored_is_told() {
+    let dir = Location::memory().join("checkpoints");
+    let mut run = open(&dir, 3);
+    let state = state_of(40);
+    let taken = [1, 2].map(|offset| {
+        let taken = run.take(&state, &[], &made(), &stream_at(offset)).unwrap();
+        run.settled(&taken.id).unwrap();
+        taken.id
+    });
+    let metadata = run.dir_of(taken[1]).join("_metadata");
+    drop(run);
+    assert_eq!(open(&dir, 3).broken(), None);
+    storage::put(&metadata, Bytes::from_static(b"{}")).unwrap();
+    let run = open(&dir, 3);
+    assert_eq!((run.newest(), run.broken()), (Some(&taken[0]), Some(taken[1])));
+}
+
 /// A run up to its third checkpoint, which changes three entities and is about to be taken.
 struct Scene {
     run: Checkpoints,

@@ -156,7 +156,7 @@ fn state() -> impl Strategy<Value = StateTable> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     /// As the slow writer writes, in rounds of any size; and read back, the same.
     #[test]

@@ -5,7 +5,7 @@ use crate::event::EventError;
 use crate::kafka::{KafkaError, Partition, Topic};
 use crate::savepoint::SavepointError;
 use crate::savepoint::checkpoint::id::CheckpointId;
-use crate::storage::StorageError;
+use crate::storage::{Location, StorageError};
 use crate::updater::line::LineError;
 use crate::updater::outputs::OutputError;
 use crate::updater::source::{PartitionName, SourceError};
@@ -91,6 +91,14 @@ pub enum ServiceError {
         end: u64,
         /// Where it was read up to.
         next: u64,
+    },
+    /// The newest checkpoint cannot be restored. Whoever went on from an older one, or from the savepoint, would not know it.
+    #[error("the newest checkpoint in {dir}, {id}, is damaged or lacks files")]
+    Broken {
+        /// The directory of checkpoints.
+        dir: Location,
+        /// Which.
+        id: CheckpointId,
     },
     /// An event in a savepoint is none.
     #[error("an event that waits in the savepoint cannot be used")]

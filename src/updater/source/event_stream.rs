@@ -108,6 +108,11 @@ fn place(names: &mut Vec<PartitionName>, topic: &str, number: u32) -> usize {
     })
 }
 
+/// The offset of the record before that.
+fn before(next: Option<u64>) -> Option<u64> {
+    next.map(|next| next.saturating_sub(1))
+}
+
 impl Source for OverHttp {
     fn partitions(&self) -> &[PartitionName] {
         &self.names
@@ -117,7 +122,7 @@ impl Source for OverHttp {
         let Self { stream, names, unplaced, waiting } = self;
         let mut records = waiting.len();
         for Waiting { place, next, value } in waiting.drain(..) {
-            take(Arrived { place, next, value: &value });
+            take(Arrived { place, start: before(next), next, value: &value });
         }
         if records > 0 {
             return Ok(Polled { records, ended: false });
@@ -132,7 +137,7 @@ impl Source for OverHttp {
             let next = at.map(|at| at.next_offset);
             if place < known && waiting.is_empty() {
                 records += 1;
-                take(Arrived { place, next, value });
+                take(Arrived { place, start: before(next), next, value });
             } else {
                 waiting.push_back(Waiting { place, next, value: value.to_vec() });
             }

@@ -42,7 +42,8 @@ impl Source for Topics {
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError> {
         let arrived = |record: crate::kafka::feed::Arrived<'_>| {
             self.next[record.place] = record.offset + 1;
-            take(Arrived { place: record.place, next: Some(record.offset + 1), value: record.value });
+            let (start, next) = (Some(record.offset), Some(record.offset + 1));
+            take(Arrived { place: record.place, start, next, value: record.value });
         };
         let records = self.feed.poll(wait, arrived)?;
         self.was_empty |= records == 0;

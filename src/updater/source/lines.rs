@@ -14,7 +14,7 @@ use crate::updater::source::{Arrived, PartitionName, Polled, Position, Source, S
 
 /// Lines handed over at once, at most.
 const AT_ONCE: usize = 1000;
-/// The longest line, in bytes: events have some kilobytes.
+/// What is kept of a line, in bytes: events have some kilobytes.
 const LONGEST: usize = 16 << 20;
 /// Bytes read at once.
 const WINDOW: u64 = 1 << 20;
@@ -46,14 +46,25 @@ impl Lines {
         Ok(Self { files, names, place: 0, open: None, line: Vec::new() })
     }
 
-    /// Reads a line into `self.line`; whether there is one.
-    fn read(&mut self) -> Result<bool, SourceError> {
-        let Some((location, next)) = self.files.get(self.place) else { return Ok(false) };
-        let (location, next) = (location.clone(), *next);
-        if self.open.is_none() {
-            self.open = Some(Sequential::new(Arc::new(Blob::open(&location)?), next, WINDOW));
+    /// Reads the next line, of whatever file, into `self.line`; the bytes at which it begins and ends. `None` after the last.
+    fn read(&mut self) -> Result<Option<(u64, u64)>, SourceError> {
+        while self.place < self.files.len() {
+            if let Some(line) = self.read_here()? {
+                return Ok(Some(line));
+            }
+            self.place += 1;
+            self.open = None;
         }
-        let Some(file) = &mut self.open else { return Ok(false) };
+        Ok(None)
+    }
+
+    /// The same, of the file that is read.
+    fn read_here(&mut self) -> Result<Option<(u64, u64)>, SourceError> {
+        let Some((location, next)) = self.files.get_mut(self.place) else { return Ok(None) };
+        let file = match &mut self.open {
+            Some(file) => file,
+            closed => closed.insert(Sequential::new(Arc::new(Blob::open(location)?), *next, WINDOW)),
+        };
         self.line.clear();
         let unavailable = |error: io::Error| StorageError::Unavailable {
             location: location.clone(),
@@ -62,35 +73,29 @@ impl Lines {
         };
         let read = read_line(file, &mut self.line);
         let read = read.map_err(|error| storage_error(error).unwrap_or_else(unavailable))?;
-        if self.line.len() > LONGEST {
-            let (location, at) = (location.to_string(), next);
-            return Err(SourceError::LongLine { location, at, most: LONGEST });
-        }
-        if read == 0 {
-            self.place += 1;
-            self.open = None;
-            return self.read();
-        }
-        self.files[self.place].1 += read as u64;
-        Ok(true)
+        let start = *next;
+        *next += read;
+        Ok((read > 0).then_some((start, *next)))
     }
 }
 
-/// Appends a line with its end; how many bytes there were. What is longer than allowed is read a little beyond that.
-fn read_line(file: &mut Sequential, line: &mut Vec<u8>) -> io::Result<usize> {
-    while line.len() <= LONGEST {
+/// Appends a line with its end; how many bytes it has. Of a line that is too long the rest is passed over, so that it is no event.
+fn read_line(file: &mut Sequential, line: &mut Vec<u8>) -> io::Result<u64> {
+    let mut read = 0;
+    loop {
         let text = file.fill_buf()?;
         let (end, is_whole) = match memchr::memchr(b'\n', text) {
             Some(feed) => (feed + 1, true),
             None => (text.len(), text.is_empty()),
         };
-        line.extend_from_slice(&text[..end]);
+        let room = LONGEST.saturating_sub(line.len());
+        line.extend_from_slice(&text[..end.min(room)]);
         file.consume(end);
+        read += end as u64;
         if is_whole {
-            break;
+            return Ok(read);
         }
     }
-    Ok(line.len())
 }
 
 fn name(file: &Location) -> PartitionName {
@@ -105,13 +110,11 @@ impl Source for Lines {
     fn poll(&mut self, _wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError> {
         let mut records = 0;
         while records < AT_ONCE {
-            if !self.read()? {
-                return Ok(Polled { records, ended: true });
-            }
+            let Some((start, next)) = self.read()? else { return Ok(Polled { records, ended: true }) };
             let value = self.line.trim_ascii_end();
             if !value.is_empty() {
                 records += 1;
-                take(Arrived { place: self.place, next: Some(self.files[self.place].1), value });
+                take(Arrived { place: self.place, start: Some(start), next: Some(next), value });
             }
         }
         Ok(Polled { records, ended: false })
@@ -155,6 +158,21 @@ mod tests {
         let got = all(&mut Lines::open(&files, &[]).unwrap());
         let expected = [(0, 2, "a"), (0, 7, "bb"), (2, 1, "c")];
         assert_eq!(got, expected.map(|(place, next, text)| (place, next, text.to_owned())));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_and_the_next_is_whole() {
+        let long = "x".repeat(LONGEST + 10);
+        let files = stored(&[&format!("a\n{long}\nb\n")]);
+        let got = all(&mut Lines::open(&files, &[]).unwrap());
+        let lengths: Vec<_> = got.iter().map(|(_, next, text)| (*next, text.len())).collect();
+        assert_eq!(lengths, [(2, 1), (LONGEST as u64 + 13, LONGEST), (LONGEST as u64 + 15, 1)]);
+    }
+
+    #[test]
+    fn many_empty_files_are_passed_over() {
+        let texts = vec![""; 20_000];
+        assert_eq!(all(&mut Lines::open(&stored(&texts), &[]).unwrap()), []);
     }
 
     #[test]

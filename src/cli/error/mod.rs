@@ -1,5 +1,7 @@
 //! What went wrong, as people and schedulers need it: a kind, a message, its causes, a hint.
 
+mod reconcile;
+
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
@@ -343,6 +345,14 @@ impl From<ServiceError> for CliError {
                 "begin with a savepoint that has no positions, or position the group where the savepoint is, with \
                  `headwater offsets`",
             ),
+            ServiceError::Broken { ref dir, ref id } => {
+                let place = dir.join(&id.dir());
+                let hint = format!(
+                    "`headwater savepoint verify {place}` tells what is wrong: bring that back; or remove {place}, to go on from \
+                     what was before it"
+                );
+                Self::of(Kind::Data, &error).hint(hint)
+            }
             ServiceError::NoDirectory(_) => Self::of(Kind::Usage, &error)
                 .hint("give it with --checkpoints; or position the group anew with `headwater offsets apply`"),
             ServiceError::NoState => {

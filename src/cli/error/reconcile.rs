@@ -1,0 +1,85 @@
+//! What went wrong in reconciling.
+
+use crate::cli::error::{CliError, Kind, interrupted};
+use crate::mediawiki::ApiError;
+use crate::reconcile::audit::AuditError;
+use crate::reconcile::dump::KnownError;
+use crate::reconcile::inbox::InboxError;
+use crate::reconcile::ship::ShipError;
+use crate::reconcile::side_outputs::NoTag;
+use crate::web::WebError;
+
+impl From<ApiError> for CliError {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::SetUp(error) => error.into(),
+            ApiError::Web(error) => web(error),
+            ApiError::Busy { .. } => Self::of(Kind::Unavailable, &error).hint("try again later"),
+            ApiError::Answer { .. } => Self::of(Kind::Data, &error)
+                .hint("is it the API of the wiki? --api takes a URL like https://HOST/w/api.php"),
+        }
+    }
+}
+
+impl From<KnownError> for CliError {
+    fn from(error: KnownError) -> Self {
+        match error {
+            KnownError::Savepoint(error) => error.into(),
+            KnownError::Event { .. } => Self::of(Kind::Data, &error),
+        }
+    }
+}
+
+impl From<InboxError> for CliError {
+    fn from(error: InboxError) -> Self {
+        match error {
+            InboxError::Unreadable { .. } => Self::of(Kind::Data, &error)
+                .hint("is it a side output of an updater: lapsed-action, state-inconsistency or fetch-failure?"),
+            InboxError::Columns(error) => error.into(),
+            InboxError::Decode(error) => error.into(),
+            InboxError::Kafka(error) => error.into(),
+            InboxError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<NoTag> for CliError {
+    fn from(error: NoTag) -> Self {
+        Self::of(Kind::Data, &error).hint("give a --source without it")
+    }
+}
+
+impl From<AuditError> for CliError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Storage(error) => error.into(),
+            AuditError::Line { .. } => Self::of(Kind::Usage, &error).hint("give --audit another file"),
+        }
+    }
+}
+
+impl From<ShipError> for CliError {
+    fn from(error: ShipError) -> Self {
+        match error {
+            ShipError::Kafka(error) => error.into(),
+            ShipError::Web(error) => web(error),
+            ShipError::Audit(error) => error.into(),
+            ShipError::Storage(error) => error.into(),
+            ShipError::Stopped => interrupted(),
+            ShipError::Gate { is_passing, .. } => {
+                Self::of(if is_passing { Kind::Unavailable } else { Kind::Data }, &error)
+            }
+        }
+    }
+}
+
+fn web(error: WebError) -> CliError {
+    match error {
+        WebError::Stopped => interrupted(),
+        WebError::Url(_) => CliError::of(Kind::Usage, &error),
+        WebError::OutOfReach { .. } => {
+            CliError::of(Kind::Unavailable, &error).hint("is it the right URL, and is --route needed?")
+        }
+        WebError::BadAnswer { .. } => CliError::of(Kind::Data, &error),
+    }
+}

@@ -1,0 +1,125 @@
+//! Reconciling without any server: on the samples, and on what a user may get wrong.
+
+use crate::harness::{TestEnv, golden};
+
+const OLD: &str = "Q1,10\nQ2,20\nQ3,30\nQ4,40\nL1,50\n";
+const NEW: &str = "Q1,10\nQ2,25\nQ4,40\nQ5,60\nL1,49\n";
+
+/// A state of five entities, and a newer map.
+fn with_maps() -> TestEnv {
+    let env = TestEnv::new();
+    env.write("old.csv", OLD);
+    env.write("new.csv", NEW);
+    env.run("bootstrap --quiet --revision-map $DIR/old.csv --savepoint-dir $DIR/state").expect(0, &[]);
+    env
+}
+
+const DUMP: &str = "reconcile dump --state $DIR/state --state-time 2026-01-15T00:00:00Z --revision-map $DIR/new.csv \
+     --dump-end 2026-01-14T00:00:00Z";
+
+#[test]
+fn a_state_against_a_newer_map() {
+    let env = with_maps();
+    let commands = [
+        "reconcile maps $DIR/old.csv $DIR/new.csv --output $DIR/changes.csv",
+        &format!("{DUMP} --findings $DIR/findings.csv --to $DIR/events.ndjson --source test --audit $DIR/sent.ndjson"),
+    ];
+    golden("golden/reconcile.txt", &env.transcript(&commands));
+    assert_eq!(
+        env.read("changes.csv"),
+        "entity,change,old_revision,new_revision\nQ2,changed,20,25\nQ3,deleted,30,\nQ5,created,,60\nL1,older,50,49\n"
+    );
+    assert_eq!(
+        env.read("findings.csv"),
+        "entity,class,status,revision,dump_revision\nQ2,older,created,20,25\nQ3,gone,created,30,\n\
+         Q5,missing,absent,,60\nL1,newer,created,50,49\n"
+    );
+    let events = env.read("events.ndjson");
+    let told: Vec<_> =
+        events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")).collect();
+    let told = told
+        .iter()
+        .map(|event| format!("{} {} {}", event["item"], event["revision_id"], event["reconciliation_action"]));
+    assert_eq!(told.collect::<Vec<_>>(), ["\"Q2\" 25 \"CREATION\"", "\"Q5\" 60 \"CREATION\""]);
+    // The updater reads them.
+    let stream = "stream --listen none --quiet --events $DIR/events.ndjson --entity-data-dir $DIR --initial-state $DIR/state \
+                  --mutations $DIR/mutations.ndjson --reconcile-source rdf-streaming-updater.reconcile[test]";
+    env.run(stream).expect(0, &[]);
+    assert_eq!(env.read("mutations.ndjson.side-outputs").matches("\"op_type\":\"reconcile\"").count(), 2);
+    // What was sent there is not sent again, unless told.
+    for (again, said, events) in [("", "sent before  2 events", 0), ("--again", "sent         2 events", 2)] {
+        std::fs::remove_file(env.path("events.ndjson")).expect("it is there");
+        let send = format!("{DUMP} --to $DIR/events.ndjson --source test --audit $DIR/sent.ndjson {again}");
+        env.run(&send).expect(0, &[said]);
+        assert_eq!(env.read("events.ndjson").lines().count(), events);
+    }
+}
+
+#[test]
+fn side_outputs_of_the_samples() {
+    let env = TestEnv::new();
+    env.run("bootstrap --quiet --dump $SAMPLES/wikidata.ttl.gz --savepoint-dir $DIR/sp").expect(0, &[]);
+    let stream = "stream --quiet --listen none --events $SAMPLES/stream/events.ndjson --entity-data-dir $SAMPLES/stream/entity-data \
+                  --initial-state $DIR/sp --mutations $DIR/m.ndjson --side-outputs $DIR/{stream}.ndjson";
+    env.run(stream).expect(0, &[]);
+    let places = "--side-outputs $DIR/rdf-streaming-updater.state-inconsistency.ndjson \
+                  --side-outputs $DIR/rdf-streaming-updater.fetch-failure.ndjson";
+    let json =
+        env.run(&format!("reconcile side-outputs {places} --without-api --dry-run --json")).expect(0, &[]).json();
+    assert_eq!(
+        (json["failed"].as_u64(), json["creations"].as_u64(), json["to"].as_str()),
+        (Some(1), Some(1), None),
+        "{json}"
+    );
+}
+
+#[test]
+fn what_a_user_may_get_wrong() {
+    let env = with_maps();
+    env.write("empty.csv", "");
+    env.write("odd.ndjson", "{}\n");
+    env.write("note.ndjson", "{\"no\": 1}\n");
+    let to = "--to $DIR/events.ndjson --source test";
+    let rows: &[(String, i32, &str)] = &[
+        (DUMP.to_owned(), 2, "--to"),
+        (format!("{DUMP} --to $DIR/e.ndjson"), 2, "--source"),
+        (format!("{DUMP} --to $DIR/e.ndjson --dry-run"), 2, "cannot be used with"),
+        (format!("{DUMP} --to kafka:t --source x"), 2, "no Kafka: give its brokers"),
+        (format!("{DUMP} --to kafka:a/b --source x --brokers b:1"), 2, "is no name of a topic"),
+        (format!("{DUMP} --to $DIR/old.csv --source x"), 2, "old.csv"),
+        (format!("{DUMP} {to} --audit $DIR/note.ndjson"), 2, "is no note of what was sent"),
+        (format!("{DUMP} {to} --uris-scheme commons"), 2, "is of the wiki with entities in"),
+        (format!("{DUMP} {to} --max-events 1"), 1, "2 events are to be sent, and --max-events allows 1"),
+        (format!("{DUMP} {to} --max-doubtful 0"), 1, "--max-doubtful allows 0"),
+        (format!("{DUMP} {to} --confirm-with-api --api http://127.0.0.1:1/w/api.php"), 3, "no answer from"),
+        (
+            "reconcile dump --state $DIR/state --dump $SAMPLES/wikidata.ttl.gz --dry-run".to_owned(),
+            2,
+            "does not say up to when",
+        ),
+        ("reconcile dump --state $DIR --dump $SAMPLES/wikidata.ttl.gz --dry-run".to_owned(), 1, "is no savepoint"),
+        (
+            "reconcile dump --state $DIR/state --state-time 2026-01-15T00:00:00Z --revision-map $DIR/new.csv --dry-run"
+                .to_owned(),
+            2,
+            "--dump-end",
+        ),
+        ("reconcile dump --state $DIR/state --state-time yesterday --dry-run".to_owned(), 2, "with Z or an offset"),
+        (
+            "reconcile side-outputs --side-outputs $DIR/odd.ndjson --without-api --dry-run".to_owned(),
+            1,
+            "odd.ndjson, line 1",
+        ),
+        ("reconcile side-outputs --side-outputs $DIR/none.ndjson --without-api --dry-run".to_owned(), 2, "none.ndjson"),
+        ("reconcile entities X1 --dry-run".to_owned(), 2, "X1"),
+        (
+            "reconcile entities Q1 --dry-run --api http://127.0.0.1:1/w/api.php --api-timeout 1s".to_owned(),
+            3,
+            "no answer from",
+        ),
+        ("reconcile maps $DIR/old.csv $DIR/none.csv".to_owned(), 2, "none.csv"),
+    ];
+    for (arguments, code, said) in rows {
+        env.run(arguments).expect(*code, &[said]);
+    }
+}

@@ -183,14 +183,13 @@ impl Watch for Watcher {
                     reply.refuse(Refusal::NotNow("it is stopping already".to_owned()));
                 }
                 // Who cannot have the savepoint does not lose the updater.
-                Order::Stop { save: Some(to), reply } if self.place(line, to.as_deref()).is_err() => {
-                    let refusal = self.place(line, to.as_deref()).err();
-                    reply.refuse(refusal.unwrap_or(Refusal::Ended));
-                }
-                Order::Stop { save, reply } => {
-                    self.stopping = Some(Stopping { save, reply });
-                    line.env.stop.store(true, Ordering::Relaxed);
-                }
+                Order::Stop { save, reply } => match save.as_ref().map(|to| self.place(line, to.as_deref())) {
+                    Some(Err(refusal)) => reply.refuse(refusal),
+                    _ => {
+                        self.stopping = Some(Stopping { save, reply });
+                        line.env.stop.store(true, Ordering::Relaxed);
+                    }
+                },
             }
         }
         let now = line.now().millis();

@@ -93,6 +93,13 @@ impl UrisScheme {
         &self.entity_data[0]
     }
 
+    /// The wiki's host, with its port if it has one, as events name it.
+    pub fn host(&self) -> &str {
+        let data = self.entity_data();
+        let rest = data.split_once("://").map_or(data, |(_, rest)| rest);
+        rest.split('/').next().unwrap_or_default()
+    }
+
     /// What follows the entity-data namespace, http or https, in `iri`.
     pub fn entity_data_local<'a>(&self, iri: &'a str) -> Option<&'a str> {
         self.entity_data.iter().find_map(|namespace| iri.strip_prefix(namespace.as_str()))

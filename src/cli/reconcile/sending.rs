@@ -9,7 +9,7 @@ use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::offsets::connection::Connection;
 use crate::cli::progress::Watcher;
-use crate::cli::reconcile::wiki::{ApiArgs, host};
+use crate::cli::reconcile::wiki::ApiArgs;
 use crate::cli::runtime;
 use crate::env::Env;
 use crate::event::ReconcileAction;
@@ -84,7 +84,7 @@ impl SendArgs {
 
     /// The wiki's host, as events name it.
     pub fn domain(&self, scheme: &UrisScheme) -> String {
-        self.domain.clone().unwrap_or_else(|| host(scheme))
+        self.domain.clone().unwrap_or_else(|| scheme.host().to_owned())
     }
 
     /// How to reach Kafka.

@@ -44,7 +44,8 @@ impl ApiArgs {
 
     /// The API.
     pub fn api(&self, scheme: &UrisScheme, env: &Env) -> Result<Asked, CliError> {
-        let own = || format!("{}/w/api.php", root(scheme));
+        let protocol = scheme.entity_data().split_once("://").map_or("https", |(protocol, _)| protocol);
+        let own = || format!("{protocol}://{}/w/api.php", scheme.host());
         let settings = Settings {
             namespaces: Namespaces { items: self.item_namespace.clone(), ..Namespaces::default() },
             routes: self.routes()?,
@@ -67,16 +68,4 @@ impl Wiki for Asked {
     fn turned(&mut self, entity: EntityId, title: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
         self.0.turned(entity, title)
     }
-}
-
-/// `https://HOST` of the wiki.
-fn root(scheme: &UrisScheme) -> String {
-    let data = scheme.entity_data();
-    let (protocol, rest) = data.split_once("://").unwrap_or(("https", data));
-    format!("{protocol}://{}", rest.split('/').next().unwrap_or_default())
-}
-
-/// The wiki's host, as events name it.
-pub fn host(scheme: &UrisScheme) -> String {
-    root(scheme).split_once("://").map(|(_, host)| host.to_owned()).unwrap_or_default()
 }

@@ -116,10 +116,6 @@ impl EventArgs {
 
     /// The wiki's host, as messages name it.
     pub fn domain(&self, scheme: &UrisScheme) -> String {
-        let host = || {
-            let rest = scheme.entity_data().split_once("://").map_or(scheme.entity_data(), |(_, rest)| rest);
-            rest.split('/').next().unwrap_or_default().to_owned()
-        };
-        self.domains.first().cloned().unwrap_or_else(host)
+        self.domains.first().cloned().unwrap_or_else(|| scheme.host().to_owned())
     }
 }

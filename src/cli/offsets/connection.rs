@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cli::error::CliError;
 use crate::env::Env;
 use crate::kafka::cluster::Cluster;
-use crate::kafka::{Property, Settings};
+use crate::kafka::{Property, Settings, Topic};
 use crate::offsets::span::Span;
 use crate::storage::{self, Location};
 
@@ -64,6 +64,12 @@ impl Connection {
         }
         Ok(timeout)
     }
+}
+
+/// The topic that a place names, if it is written `kafka:TOPIC`.
+pub fn topic(place: &str) -> Result<Option<Topic>, CliError> {
+    let parse = |topic| Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()));
+    place.strip_prefix("kafka:").map(parse).transpose()
 }
 
 /// A broker as the client takes it, which does not look at the port.

@@ -7,14 +7,14 @@ use serde::Serialize;
 use crate::bootstrap::report::{counted, grouped};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::offsets::connection::Connection;
+use crate::cli::offsets::connection::{Connection, topic};
 use crate::cli::progress::Watcher;
 use crate::cli::reconcile::wiki::ApiArgs;
 use crate::cli::runtime;
 use crate::env::Env;
 use crate::event::ReconcileAction;
+use crate::kafka::Partition;
 use crate::kafka::sender::Sender;
-use crate::kafka::{Partition, Topic};
 use crate::reconcile::audit::Audit;
 use crate::reconcile::repair::Repair;
 use crate::reconcile::ship::{Manner, STREAM, Shipped, Shipping, Target};
@@ -22,10 +22,8 @@ use crate::storage::{self, Location, StorageError};
 use crate::web::Calls;
 use crate::wikibase::uris::UrisScheme;
 
-/// Before the name of a topic.
-const KAFKA: &str = "kafka:";
 /// The group that Kafka's client is given; none is joined.
-const GROUP: &str = "headwater-reconcile";
+pub const GROUP: &str = "headwater-reconcile";
 /// How much an EventGate may answer, in bytes.
 const MOST: usize = 16 << 20;
 
@@ -94,8 +92,7 @@ impl SendArgs {
 
     /// Refuses what cannot work before anything is done.
     pub fn check(&self) -> Result<(), CliError> {
-        if let Some(topic) = self.to.as_deref().and_then(|to| to.strip_prefix(KAFKA)) {
-            Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()))?;
+        if self.to.as_deref().map_or(Ok(None), topic)?.is_some() {
             self.kafka.settings(GROUP)?;
         }
         if let Some(file) = &self.audit {
@@ -169,8 +166,7 @@ impl SendArgs {
         if to == "-" {
             return Ok(Target::Stdout);
         }
-        if let Some(topic) = to.strip_prefix(KAFKA) {
-            let topic = Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()))?;
+        if let Some(topic) = topic(to)? {
             let sender = Sender::new(&self.kafka.settings(GROUP)?)?;
             return Ok(Target::Topic(Box::new(sender), Partition { topic, number: 0 }));
         }

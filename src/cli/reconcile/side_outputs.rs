@@ -8,16 +8,13 @@ use crate::bootstrap::report::grouped;
 use crate::cli::Output;
 use crate::cli::error::CliError;
 use crate::cli::input::WikiArgs;
-use crate::cli::reconcile::sending::{SendArgs, Sent};
+use crate::cli::offsets::connection::topic;
+use crate::cli::reconcile::sending::{GROUP, SendArgs, Sent};
 use crate::cli::reconcile::wiki::ApiArgs;
 use crate::env::Env;
-use crate::kafka::Topic;
 use crate::reconcile::inbox::{InboxError, Place};
 use crate::reconcile::side_outputs::{Counts, NoTag, Told};
 use crate::wikibase::timestamp::Timestamp;
-
-/// Before the name of a topic.
-const KAFKA: &str = "kafka:";
 
 /// Send reconcile events for what the updater told in its side outputs
 ///
@@ -87,9 +84,8 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
 
 impl Args {
     fn place(&self, text: &str) -> Result<Place, CliError> {
-        let Some(topic) = text.strip_prefix(KAFKA) else { return Ok(Place::files(text)?) };
-        let topic = Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()))?;
-        let settings = self.send.kafka().settings("headwater-reconcile")?;
+        let Some(topic) = topic(text)? else { return Ok(Place::files(text)?) };
+        let settings = self.send.kafka().settings(GROUP)?;
         Ok(Place::Topic(Box::new(settings), topic, self.from, self.until))
     }
 }

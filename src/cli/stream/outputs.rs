@@ -3,8 +3,9 @@
 use clap::ValueEnum;
 
 use crate::cli::error::CliError;
+use crate::cli::offsets::connection::topic;
 use crate::diff::Coverage;
-use crate::kafka::{Partition, Topic};
+use crate::kafka::Partition;
 use crate::mutation::wire::Version;
 use crate::storage::{self, Location};
 use crate::subgraph::definitions::Definitions;
@@ -138,11 +139,8 @@ impl OutputArgs {
 /// A place for a stream. Messages are in one partition, as their readers take them in order.
 fn route(place: &str, stream: &str) -> Result<Route, CliError> {
     let place = place.replace(STREAM, stream);
-    match place.strip_prefix(KAFKA) {
-        Some(topic) => {
-            let topic = Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()))?;
-            Ok(Route::Topic(Partition { topic, number: 0 }))
-        }
+    match topic(&place)? {
+        Some(topic) => Ok(Route::Topic(Partition { topic, number: 0 })),
         None if place == "-" => Ok(Route::Stdout),
         None => {
             let file = Location::parse(&place)?;

@@ -185,8 +185,8 @@ fn soak(minutes: usize) {
     let history = Arc::new(History::shaped(shape, 2, events));
     let topics = Topics::new();
     let server = Server::start(Arc::clone(&history));
-    // A cache that is soon full, so that memory is told of what grows.
-    let mut updater = topics.updater("stream", &server, &["--cache", "32"]);
+    // A cache that is full within five minutes, so that memory tells of whatever else grows.
+    let mut updater = topics.updater("stream", &server, &["--cache", "16"]);
     let producer = topics.producer();
     let begun = Instant::now();
     for number in 0..events {

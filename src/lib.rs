@@ -28,6 +28,7 @@ pub mod kafka;
 pub mod mediawiki;
 pub mod revision_map;
 pub mod savepoint;
+pub mod sparql;
 pub mod storage;
 pub mod triples;
 pub mod web;
@@ -39,6 +40,7 @@ pub mod offsets;
 pub mod reconcile;
 pub mod sql;
 pub mod updater;
+pub mod verify;
 
 // The command line.
 pub mod cli;

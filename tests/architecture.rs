@@ -31,6 +31,7 @@ const RANKS: &[(&str, u8)] = &[
     ("entity_data", 5),
     ("event_streams", 5),
     ("mediawiki", 5),
+    ("sparql", 5),
     ("revision_map", 5),
     ("triples", 5),
     ("savepoint", 5),
@@ -40,7 +41,8 @@ const RANKS: &[(&str, u8)] = &[
     ("updater", 7),
     ("import", 8),
     ("reconcile", 8),
-    ("cli", 9),
+    ("verify", 9),
+    ("cli", 10),
 ];
 
 /// Foreign crates, and the one module that may name each. A star stands for the rest of the name.

@@ -24,6 +24,7 @@ mod savepoint;
 mod settings;
 mod sql;
 mod stream;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -73,6 +74,7 @@ enum Command {
     Backfill(stream::BackfillArgs),
     Job(job::Args),
     Reconcile(reconcile::Args),
+    Verify(Box<verify::Args>),
     Sql(sql::Args),
     GenerateDump(generate::Args),
     Completions(completions::Args),
@@ -111,6 +113,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::Backfill(args) => stream::backfill(&args, env, output),
         Command::Job(args) => job::run(&args, env, output),
         Command::Reconcile(args) => reconcile::run(&args, env, output),
+        Command::Verify(args) => verify::run(&args, env, output),
         Command::Sql(args) => sql::run(&args, env, output),
         Command::GenerateDump(args) => generate::run(&args, env),
         Command::Completions(args) => completions::run(&args),

@@ -33,10 +33,10 @@ const LONGEST: u64 = 64 << 10;
 const MOST_READ: u64 = 1 << 20;
 /// How long the head of a request may be, in bytes; the least that hyper can do with.
 const LONGEST_HEAD: usize = 8 << 10;
-/// How long a client may take for a body.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a client may take for a body; tests wait for less.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 5 });
 /// How long a connection may be without progress.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(if cfg!(test) { 4 } else { 10 });
 /// How often is looked for progress.
 const LOOK: Duration = Duration::from_millis(100);
 

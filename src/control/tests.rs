@@ -214,7 +214,7 @@ fn slow_clients_are_closed_while_others_are_answered() {
     // One that says a letter now and then, and never ends.
     let mut trickle = connect(&control);
     trickle.write_all(b"GET /status HTTP/1.1\r\nX: ").unwrap();
-    while start.elapsed() < Duration::from_secs(4) {
+    while start.elapsed() < Duration::from_secs(2) {
         trickle.write_all(b"x").unwrap();
         assert_eq!(status(&say(&control, &request("GET /health", "", ""))), 200);
         thread::sleep(Duration::from_millis(200));
@@ -222,7 +222,7 @@ fn slow_clients_are_closed_while_others_are_answered() {
     let answers = connections.each_mut().map(|connection| all(connection));
     assert_eq!((status(&answers[2]), answers[0].as_str(), answers[1].as_str()), (408, "", ""), "{answers:?}");
     assert_eq!(all(&trickle), "");
-    assert!((Duration::from_secs(9)..Duration::from_secs(40)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert!((Duration::from_secs(3)..Duration::from_secs(40)).contains(&start.elapsed()), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn who_waits_for_the_updater_is_waited_for() {
     let mut waiting = connect(&control);
     waiting.write_all(request("POST /savepoint", "", "{\"to\": \"slow\"}").as_bytes()).unwrap();
     // Longer than a connection may be silent.
-    thread::sleep(Duration::from_millis(11_500));
+    thread::sleep(Duration::from_millis(5000));
     assert_eq!(status(&say(&control, &request("GET /status", "", ""))), 200);
     // One that has gone does not keep the updater from anything.
     let mut gone = connect(&control);

@@ -140,9 +140,9 @@ fn judge(response: &Response, now: fn() -> Timestamp) -> Option<End> {
     }
 }
 
-/// What stands in an answer that is no stream, shortened.
+/// What stands in an answer that is no stream, shortened; nothing of a page in HTML.
 async fn told(mut response: Response) -> String {
     let part = response.part().await.ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&part[..part.len().min(MOST_TOLD)]).trim().to_owned();
-    if text.is_empty() { text } else { format!(": {text}") }
+    if text.is_empty() || text.starts_with('<') { String::new() } else { format!(": {text}") }
 }

@@ -18,7 +18,7 @@ use crate::reconcile::compare::Evidence;
 use crate::revision_map::Negative;
 use crate::savepoint::stream::Stream;
 use crate::savepoint::{self, About, SavepointError};
-use crate::state::StateTable;
+use crate::state::{EntityState, StateTable};
 use crate::storage::Location;
 use crate::updater::decide::decide;
 use crate::wikibase::entity::EntityId;
@@ -119,15 +119,19 @@ pub fn of_dumps(
     Ok((evidence, gathered))
 }
 
-/// What a revision map proves that was complete at `end`, for a state that is complete up to `until`.
+/// What a revision map proves that was complete at `end`, for a state that is complete up to `until`. An entity that it calls
+/// deleted is one that it does not have.
 pub fn of_map(
-    files: &[Location],
+    (files, negative): (&[Location], Negative),
     on_bad_entity: OnBadEntity,
     (end, until): (Timestamp, Timestamp),
     env: &Env,
 ) -> Result<(Evidence, Gathered), BootstrapError> {
-    let mut gathered = gather::revision_map(files, Negative::Reject, on_bad_entity, env)?;
-    let table = std::mem::take(&mut gathered.table);
+    let mut gathered = gather::revision_map(files, negative, on_bad_entity, env)?;
+    let mut table = std::mem::take(&mut gathered.table);
+    let is_deleted = |(entity, state)| matches!(state, EntityState::Deleted(_)).then_some(entity);
+    let deleted: Vec<_> = table.iter().filter_map(is_deleted).collect();
+    deleted.into_iter().for_each(|entity| _ = table.remove(entity));
     let is_complete = end <= until;
     let (settled, unsettled) =
         if is_complete { (table, StateTable::default()) } else { (StateTable::default(), table) };

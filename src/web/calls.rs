@@ -67,18 +67,34 @@ impl Calls {
 
     /// What is at a URL. Errors: `Url`, `OutOfReach`, `BadAnswer`, `Stopped`.
     pub fn get(&self, url: &str) -> Result<Answer, WebError> {
-        self.call(url, None)
+        self.call(url, None, &[])
     }
 
     /// Posts a body of that `Content-Type`. Errors as those of [`Calls::get`]; after `OutOfReach` and `Stopped` it is not known
     /// whether the server did what was asked.
     pub fn post(&self, url: &str, body: &[u8], content_type: &str) -> Result<Answer, WebError> {
-        self.call(url, Some((body, content_type)))
+        self.post_with(url, body, content_type, &[])
     }
 
-    fn call(&self, url: &str, posted: Option<(&[u8], &str)>) -> Result<Answer, WebError> {
+    /// As [`Calls::post`], with more headers.
+    pub fn post_with(
+        &self,
+        url: &str,
+        body: &[u8],
+        content_type: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Answer, WebError> {
+        self.call(url, Some((body, content_type)), headers)
+    }
+
+    fn call(
+        &self,
+        url: &str,
+        posted: Option<(&[u8], &str)>,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Answer, WebError> {
         let target = Target::new(url, &self.routes)?;
-        let request = Request { url: target.asked(), host: target.host(), headers: &[], posted };
+        let request = Request { url: target.asked(), host: target.host(), headers, posted };
         let answer = async {
             let response = self.client.send(request).await.map_err(BodyError::NoAnswer)?;
             let (status, retry_after) = (response.status(), response.retry_after((self.env.now)()));

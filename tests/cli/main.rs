@@ -55,6 +55,7 @@ mod json;
 
 /// Wrong arguments.
 mod usage;
+mod verify;
 
 /// The settings file, the environment, and who wins.
 mod settings;

@@ -5,6 +5,22 @@ use crate::harness::{TestEnv, golden};
 const OLD: &str = "Q1,10\nQ2,20\nQ3,30\nQ4,40\nL1,50\n";
 const NEW: &str = "Q1,10\nQ2,25\nQ4,40\nQ5,60\nL1,49\n";
 
+/// What a map calls deleted is what the wiki has not.
+#[test]
+fn a_map_that_knows_deletions() {
+    let env = with_maps();
+    env.write("signed.csv", "Q1,10\nQ2,25\nQ3,-31\nQ4,40\nQ5,60\nL1,49\n");
+    let run = |map: &str| {
+        let dump = DUMP.replace("new.csv", map);
+        env.run(&format!("{dump} --negative-revisions deleted --dry-run --json")).expect(0, &[]).json()
+    };
+    let (plain, signed) = (run("new.csv"), run("signed.csv"));
+    assert_eq!(plain["counts"], signed["counts"]);
+    assert_eq!(plain["entities_dumped"], signed["entities_dumped"]);
+    env.run(&format!("{} --dry-run", DUMP.replace("new.csv", "signed.csv")))
+        .expect(1, &["signed.csv, line 3", "--negative-revisions deleted"]);
+}
+
 /// A state of five entities, and a newer map.
 fn with_maps() -> TestEnv {
     let env = TestEnv::new();

@@ -14,8 +14,10 @@ mod reconcile;
 mod relay;
 mod room;
 mod storage;
+mod store;
 mod transaction;
 mod updater;
+mod verify;
 #[path = "../wiki/mod.rs"]
 mod wiki;
 mod world;

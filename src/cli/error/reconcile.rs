@@ -1,12 +1,15 @@
-//! What went wrong in reconciling.
+//! What went wrong in reconciling, and in looking at stores.
 
 use crate::cli::error::{CliError, Kind, interrupted};
+use crate::entity_data::{FetchError, FetchSetUpError};
 use crate::mediawiki::ApiError;
 use crate::reconcile::audit::AuditError;
 use crate::reconcile::dump::KnownError;
 use crate::reconcile::inbox::InboxError;
 use crate::reconcile::ship::ShipError;
 use crate::reconcile::side_outputs::NoTag;
+use crate::sparql::SparqlError;
+use crate::verify::VerifyError;
 use crate::web::WebError;
 
 impl From<ApiError> for CliError {
@@ -68,6 +71,40 @@ impl From<ShipError> for CliError {
             ShipError::Stopped => interrupted(),
             ShipError::Gate { is_passing, .. } => {
                 Self::of(if is_passing { Kind::Unavailable } else { Kind::Data }, &error)
+            }
+        }
+    }
+}
+
+impl From<SparqlError> for CliError {
+    fn from(error: SparqlError) -> Self {
+        match error {
+            SparqlError::SetUp(error) => error.into(),
+            SparqlError::Web(error) => web(error),
+            SparqlError::Busy { .. } => Self::of(Kind::Unavailable, &error).hint("try again later"),
+            SparqlError::Refused { .. } | SparqlError::NotTurtle { .. } => Self::of(Kind::Data, &error)
+                .hint("is it the store's endpoint of queries? Oxigraph: http://HOST:7878/query"),
+        }
+    }
+}
+
+impl From<FetchSetUpError> for CliError {
+    fn from(error: FetchSetUpError) -> Self {
+        Self::of(Kind::Usage, &error)
+    }
+}
+
+impl From<VerifyError> for CliError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Store(error) => error.into(),
+            VerifyError::Api(error) => error.into(),
+            VerifyError::Fetch(FetchError::Unavailable { .. }) => {
+                Self::of(Kind::Unavailable, &error).hint("is --entity-data right, and is --route needed?")
+            }
+            VerifyError::Fetch(_) => Self::of(Kind::Data, &error),
+            VerifyError::Revision { .. } => {
+                Self::of(Kind::Data, &error).hint("was the store loaded with munged data of one dump, once?")
             }
         }
     }

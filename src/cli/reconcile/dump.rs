@@ -216,10 +216,10 @@ impl Args {
             return Ok((evidence, self.dump_end.or(complete)));
         };
         let end = self.dump_end.ok_or_else(|| CliError::usage("--revision-map needs --dump-end"))?;
-        let From::RevisionMap { files, .. } = self.map_input.from(map)? else {
+        let From::RevisionMap { files, negative } = self.map_input.from(map)? else {
             return Err(CliError::usage(format!("{map} is no revision map")));
         };
-        Ok((dump::of_map(&files, policy, (end, until), env)?.0, Some(end)))
+        Ok((dump::of_map((&files, negative), policy, (end, until), env)?.0, Some(end)))
     }
 
     fn refuse_many(&self, doubtful: usize) -> Result<(), CliError> {

@@ -1,11 +1,11 @@
 //! `headwater reconcile …`: find what the stream missed, and ask the updater for it.
 
 mod dump;
-mod entities;
+pub mod entities;
 mod maps;
-mod sending;
+pub mod sending;
 mod side_outputs;
-mod wiki;
+pub mod wiki;
 
 use clap::Subcommand;
 

@@ -31,13 +31,13 @@ const MOST: usize = 16 << 20;
 #[derive(Debug, clap::Args)]
 pub struct SendArgs {
     /// Where events go: kafka:TOPIC, the URL of an EventGate (https://…/v1/events), a file of lines, or - for standard output
-    #[arg(long, value_name = "PLACE", env = "HEADWATER_RECONCILE_TO", required_unless_present = "dry_run")]
+    #[arg(long, value_name = "PLACE", env = "HEADWATER_RECONCILE_TO")]
     to: Option<String>,
     /// Send nothing: only say what would be sent
     #[arg(long, conflicts_with = "to")]
     dry_run: bool,
     /// The tag of the updater that is to repair, such as wdqs_sideoutputs_reconcile@eqiad: that of its --reconcile-source
-    #[arg(long, value_name = "TAG", env = "HEADWATER_SOURCE", required_unless_present = "dry_run")]
+    #[arg(long, value_name = "TAG", env = "HEADWATER_SOURCE")]
     source: Option<String>,
     /// The stream that events name
     #[arg(long, value_name = "NAME", default_value = STREAM, env = "HEADWATER_RECONCILE_STREAM")]
@@ -92,6 +92,12 @@ impl SendArgs {
 
     /// Refuses what cannot work before anything is done.
     pub fn check(&self) -> Result<(), CliError> {
+        if !self.dry_run && self.to.is_none() {
+            return Err(CliError::usage("no place: say where events go with --to, or --dry-run"));
+        }
+        if !self.dry_run && self.source.is_none() {
+            return Err(CliError::usage("no tag: say which updater is to repair with --source, or --dry-run"));
+        }
         if self.to.as_deref().map_or(Ok(None), topic)?.is_some() {
             self.kafka.settings(GROUP)?;
         }

@@ -1,0 +1,384 @@
+//! `headwater verify`: a store against the wiki.
+
+use std::fmt;
+use std::io::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::bootstrap::report::{counted, grouped};
+use crate::cli::Output;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::input::{Existing, WikiArgs};
+use crate::cli::progress::Watcher;
+use crate::cli::reconcile::entities::entity;
+use crate::cli::reconcile::sending::{SendArgs, Sent};
+use crate::cli::reconcile::wiki::ApiArgs;
+use crate::entity_data::{self, Fetcher};
+use crate::env::Env;
+use crate::event::ReconcileAction;
+use crate::offsets::span::Span;
+use crate::reconcile::repair::Repair;
+use crate::savepoint::{self, OnExisting};
+use crate::sparql::{self, Store};
+use crate::storage::{self, Location, StorageError, Writer};
+use crate::verify::sample::sample;
+use crate::verify::{Checked, Orphans, Verdict, Verifier};
+use crate::wikibase::entity::EntityId;
+use crate::wikibase::timestamp::Timestamp;
+
+/// Divergent entities that the report names, and triples of each.
+const SHOWN: (usize, usize) = (10, 3);
+
+/// Compare what a triple store holds with what the wiki says
+///
+/// Each entity is compared with its munged document of the same revision, triple by triple: statements, sitelinks, forms and senses,
+/// references and values. A store that is merely behind is not divergent. Nothing is changed; --repair has the updater bring the
+/// entities that are wrong to what the wiki says. Ends with 1 if some are wrong and were not repaired.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  headwater verify Q42 L7 --sparql http://localhost:7878/query
+  headwater verify --sample 1000 --state /srv/checkpoints/chk-812-5b1f --sparql http://localhost:9999/bigdata/namespace/wdq/sparql
+  headwater verify --entities findings.csv --sparql http://localhost:7001 --findings divergent.ndjson --repair \\
+    --brokers kafka1:9092 --to kafka:eqiad.rdf-streaming-updater.reconcile --source wdqs_sideoutputs_reconcile@eqiad")]
+pub struct Args {
+    /// The entities, such as Q42
+    #[arg(value_name = "ENTITY", value_parser = entity)]
+    ids: Vec<EntityId>,
+    /// A file of entities, one a line; what follows a comma is passed over, and a first line that names columns
+    #[arg(long, value_name = "FILE")]
+    entities: Option<String>,
+    /// So many entities by chance, of those that --state knows
+    #[arg(long, value_name = "N", requires = "state")]
+    sample: Option<u64>,
+    /// The state: a savepoint or checkpoint, of headwater's format or Flink's
+    #[arg(long, value_name = "DIR", env = "HEADWATER_STATE")]
+    state: Option<String>,
+    /// The number that chance begins with; the same gives the same sample [default: by the time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// The store's endpoint of queries
+    #[arg(long, value_name = "URL", env = "HEADWATER_SPARQL")]
+    sparql: String,
+    /// How long the store may be silent while it answers
+    #[arg(long, value_name = "TIME", default_value = "60s", env = "HEADWATER_SPARQL_TIMEOUT", value_parser = Span::parse)]
+    sparql_timeout: Span,
+    /// What is younger may not have reached the store yet: an entity that was made or deleted since then is not judged
+    #[arg(long, value_name = "TIME", default_value = "15m", env = "HEADWATER_GRACE", value_parser = Span::parse)]
+    grace: Span,
+    /// Count references and values that nobody links to, too: this reads the whole store
+    #[arg(long)]
+    orphans: bool,
+    /// Write what is wrong to this file: a line of JSON for each entity, with all its triples that are missing or too many
+    #[arg(long, value_name = "FILE")]
+    findings: Option<String>,
+    #[command(flatten)]
+    existing: Existing,
+    /// Send reconcile events for the entities that are wrong
+    #[arg(long)]
+    repair: bool,
+    /// The wiki's entity data [default: that of the wiki, https://HOST/wiki/Special:EntityData/]
+    #[arg(long, value_name = "URL", env = "HEADWATER_ENTITY_DATA")]
+    entity_data: Option<String>,
+    #[command(flatten)]
+    wiki: WikiArgs,
+    #[command(flatten)]
+    api: ApiArgs,
+    #[command(flatten)]
+    send: SendArgs,
+}
+
+/// What was found, for people and as JSON.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    entities: u64,
+    seed: Option<u64>,
+    equal: u64,
+    /// Of those that are equal: how many have a newer revision in the wiki.
+    behind: u64,
+    divergent: u64,
+    missing: u64,
+    left: u64,
+    absent: u64,
+    young: u64,
+    moving: u64,
+    unknown: u64,
+    triples_missing: u64,
+    triples_surplus: u64,
+    orphans: Option<Orphans>,
+    findings: Option<String>,
+    #[serde(flatten)]
+    sent: Option<Sent>,
+    /// Those that are wrong, or of which nothing is known, the first of them.
+    first: Vec<Finding>,
+}
+
+/// An entity that is wrong, or of which nothing is known.
+#[derive(Debug, Serialize)]
+struct Finding {
+    entity: String,
+    /// At which revision the store has it.
+    held: Option<u64>,
+    /// At which the wiki has it.
+    latest: Option<u64>,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    surplus: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
+    if args.repair {
+        args.send.check()?;
+    }
+    let mut file = args.findings_file()?.as_ref().map(Writer::create).transpose()?;
+    let scheme = args.wiki.wiki()?.scheme;
+    let (entities, seed) = args.chosen(env)?;
+    let store = args.store(env)?;
+    let defaults = entity_data::Settings::new(&scheme);
+    let fetcher = Fetcher::new(
+        entity_data::Settings {
+            entity_data: args.entity_data.clone().unwrap_or(defaults.entity_data.clone()),
+            routes: args.api.routes()?,
+            user_agent: args.api.user_agent().to_owned(),
+            ..defaults
+        },
+        env,
+    )?;
+    let mut api = args.api.api(&scheme, env)?;
+    let watcher = Watcher::start(&env.progress, output.quiet);
+    let mut verifier = Verifier {
+        store: &store,
+        fetcher: &fetcher,
+        wiki: &mut api,
+        scheme: &scheme,
+        young_since: before((env.now)(), args.grace.duration()),
+        env,
+    };
+    let mut report = Report { seed, findings: args.findings.clone(), ..Report::default() };
+    let (mut repairs, mut lines) = (Vec::new(), Vec::new());
+    verifier.check(&entities, |checked| {
+        let Some(finding) = report.count(&checked) else { return };
+        repairs.extend(repair(&checked));
+        if file.is_some() {
+            // Memory takes whatever is written, and these are texts and numbers.
+            let _ = serde_json::to_writer(&mut lines, &finding);
+            let _ = lines.write_all(b"\n");
+        }
+        if report.first.len() < SHOWN.0 {
+            report.first.push(finding.shortened());
+        }
+    })?;
+    report.orphans = args.orphans.then(|| verifier.orphans()).transpose()?;
+    drop(watcher);
+    if let Some(mut file) = file.take() {
+        file.append(&lines)?;
+        file.finish()?;
+    }
+    if args.repair {
+        report.sent = Some(args.send.send(&repairs, &scheme, &args.api, env, output)?);
+    }
+    output.report(&report)?;
+    report.verdict()
+}
+
+/// What brings an entity to what the wiki says, where it is wrong.
+fn repair(checked: &Checked) -> Option<Repair> {
+    let (action, reason) = match checked.verdict {
+        Verdict::Divergent(_) => (ReconcileAction::ReconcileCreation, "divergent"),
+        Verdict::Missing => (ReconcileAction::ReconcileCreation, "missing_in_store"),
+        Verdict::Left => (ReconcileAction::ReconcileDeletion, "left_in_store"),
+        _ => return None,
+    };
+    let revision = checked.latest.as_ref().map(|latest| latest.revision);
+    Some(Repair { entity: checked.entity, revision, action, reason, cause: None, source: None })
+}
+
+impl Args {
+    /// The entities to look at, each once, and the seed of the sample.
+    fn chosen(&self, env: &Env) -> Result<(Vec<EntityId>, Option<u64>), CliError> {
+        let (mut chosen, mut seed) = (self.ids.clone(), None);
+        if let Some(file) = &self.entities {
+            chosen.extend(listed(&Location::parse(file)?)?);
+        }
+        if let (Some(count), Some(state)) = (self.sample, &self.state) {
+            let begun = self.seed.unwrap_or_else(|| (env.now)().millis().unsigned_abs());
+            let dir = Location::parse(state)?;
+            chosen.extend(sample(&savepoint::read(&dir)?.whole(&dir)?.state, count, begun));
+            seed = Some(begun);
+        }
+        if chosen.is_empty() {
+            return Err(CliError::usage("no entities: name some, or give --entities FILE, or --sample N --state DIR"));
+        }
+        chosen.sort_unstable();
+        chosen.dedup();
+        Ok((chosen, seed))
+    }
+
+    fn findings_file(&self) -> Result<Option<Location>, CliError> {
+        let Some(file) = self.findings.as_deref().map(Location::parse).transpose()? else { return Ok(None) };
+        if self.existing.policy() == OnExisting::Refuse && storage::exists(&file)? {
+            return Err(StorageError::AlreadyExists { location: file }.into());
+        }
+        Ok(Some(file))
+    }
+
+    fn store(&self, env: &Env) -> Result<Store, CliError> {
+        Ok(Store::new(
+            sparql::Settings {
+                routes: self.api.routes()?,
+                user_agent: self.api.user_agent().to_owned(),
+                timeout: self.sparql_timeout.duration(),
+                ..sparql::Settings::new(&self.sparql)
+            },
+            env,
+        )?)
+    }
+}
+
+/// The entities of a file.
+fn listed(file: &Location) -> Result<Vec<EntityId>, CliError> {
+    let text = storage::read(file)?;
+    let mut entities = Vec::new();
+    for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let id = line.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
+        match EntityId::parse(id) {
+            Ok(entity) => entities.push(entity),
+            Err(_) if id.is_empty() || (at == 0 && id == b"entity") => {}
+            Err(error) => {
+                let message = format!("{file}, line {}: {error}: {}", at + 1, String::from_utf8_lossy(id));
+                return Err(CliError::new(Kind::Data, message).hint("a line has one entity, such as Q42"));
+            }
+        }
+    }
+    Ok(entities)
+}
+
+fn before(time: Timestamp, span: Duration) -> Timestamp {
+    let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(time.millis().saturating_sub(millis)).unwrap_or_default()
+}
+
+impl Report {
+    /// Counts an entity; what there is to tell of it, if it is not as it should be.
+    fn count(&mut self, checked: &Checked) -> Option<Finding> {
+        self.entities += 1;
+        let latest = checked.latest.as_ref().map(|latest| latest.revision);
+        let (count, verdict) = match &checked.verdict {
+            Verdict::Equal => {
+                self.behind += u64::from(checked.held < latest);
+                (&mut self.equal, None)
+            }
+            Verdict::Absent => (&mut self.absent, None),
+            Verdict::Young => (&mut self.young, None),
+            Verdict::Moving => (&mut self.moving, None),
+            Verdict::Divergent(_) => (&mut self.divergent, Some("divergent")),
+            Verdict::Missing => (&mut self.missing, Some("missing")),
+            Verdict::Left => (&mut self.left, Some("left")),
+            Verdict::Unknown(_) => (&mut self.unknown, Some("unknown")),
+        };
+        *count += 1;
+        let mut finding = Finding {
+            entity: checked.entity.to_string(),
+            held: checked.held.map(|revision| revision.get()),
+            latest: latest.map(|revision| revision.get()),
+            verdict: verdict?,
+            reason: None,
+            missing: Vec::new(),
+            surplus: Vec::new(),
+        };
+        match &checked.verdict {
+            Verdict::Divergent(divergence) => {
+                self.triples_missing += divergence.missing.len() as u64;
+                self.triples_surplus += divergence.surplus.len() as u64;
+                (finding.missing, finding.surplus) = (divergence.missing.clone(), divergence.surplus.clone());
+            }
+            Verdict::Unknown(reason) => finding.reason = Some(reason.clone()),
+            _ => {}
+        }
+        Some(finding)
+    }
+
+    fn wrong(&self) -> u64 {
+        self.divergent + self.missing + self.left
+    }
+
+    /// An error if something is wrong about which nothing was done.
+    fn verdict(&self) -> Result<(), CliError> {
+        if self.wrong() == 0 || self.sent.is_some() {
+            return Ok(());
+        }
+        let message =
+            format!("{} of {} are wrong in the store", grouped(self.wrong()), counted(self.entities, "entity"));
+        Err(CliError::new(Kind::Data, message).hint(
+            "--findings writes all that is missing or too many to a file; --repair has the updater send them again",
+        ))
+    }
+}
+
+impl Finding {
+    /// With a few triples only.
+    fn shortened(mut self) -> Self {
+        self.missing.truncate(SHOWN.1);
+        self.surplus.truncate(SHOWN.1);
+        self
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sample = self.seed.map_or_else(String::new, |seed| format!(", by chance, --seed {seed}"));
+        writeln!(f, "looked at    {}{sample}", counted(self.entities, "entity"))?;
+        let behind = match self.behind {
+            0 => String::new(),
+            behind => format!("; {} of them behind the wiki", grouped(behind)),
+        };
+        let rows = [
+            (self.equal, format!("as the wiki says{behind}")),
+            (
+                self.divergent,
+                format!(
+                    "divergent: {} missing, {} too many",
+                    counted(self.triples_missing, "triple"),
+                    grouped(self.triples_surplus)
+                ),
+            ),
+            (self.missing, "missing in the store".to_owned()),
+            (self.left, "left in the store, gone from the wiki".to_owned()),
+            (self.absent, "in neither".to_owned()),
+            (self.young, "made or deleted too lately to tell (--grace)".to_owned()),
+            (self.moving, "edited each time they were looked at".to_owned()),
+            (self.unknown, "of which the wiki gives no document".to_owned()),
+        ];
+        for (count, what) in rows.iter().filter(|(count, _)| *count > 0) {
+            writeln!(f, "{:>12} {what}", grouped(*count))?;
+        }
+        for finding in &self.first {
+            writeln!(f, "{finding}")?;
+        }
+        if let Some(Orphans { references, values }) = self.orphans {
+            let (references, values) = (counted(references, "reference"), counted(values, "value"));
+            writeln!(f, "orphans      {references} and {values} that nothing links to")?;
+        }
+        if let Some(file) = &self.findings {
+            writeln!(f, "written      {file}")?;
+        }
+        self.sent.as_ref().map_or(Ok(()), |sent| sent.fmt(f))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let revision = |revision: Option<u64>| revision.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        let (held, latest) = (revision(self.held), revision(self.latest));
+        write!(f, "{:<12} {}: revision {held} in the store, {latest} in the wiki", self.verdict, self.entity)?;
+        self.reason.iter().try_for_each(|reason| write!(f, "\n             {reason}"))?;
+        self.missing.iter().try_for_each(|line| write!(f, "\n           - {line}"))?;
+        self.surplus.iter().try_for_each(|line| write!(f, "\n           + {line}"))
+    }
+}

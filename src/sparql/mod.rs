@@ -1,0 +1,166 @@
+//! Triple stores, asked over SPARQL 1.1: the one door to their endpoints.
+//!
+//! Promise: an answer is a whole graph, or an error that says whether to ask again is of use.
+//! In -> out: the text of a `CONSTRUCT` -> a [`Graph`].
+//! Rules: SPARQL 1.1 Protocol, the query posted as it is. Every store answers a `CONSTRUCT` in Turtle, so that one reader serves all:
+//! Oxigraph, QLever, Blazegraph, Virtuoso. Asked again: what broke off or was out of reach, and 429, 502, 503 and 504; a query changes
+//! nothing, so it may be asked twice.
+//! Not here: what is asked for, and what follows.
+
+mod graph;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use graph::{Graph, Key};
+
+use crate::env::Env;
+use crate::rdf::SyntaxError;
+use crate::web::{self, Answer, Calls, Route, SetUpError, WebError};
+
+/// How often the same is asked at most.
+const TRIES: u32 = 4;
+/// The longest pause that a store may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The most that an answer may have, in bytes.
+const MOST: usize = 256 << 20;
+/// How much of what a store says is told, in characters.
+const TOLD: usize = 300;
+
+/// Which store is asked, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Its endpoint of queries: `http://localhost:7878/query`.
+    pub url: String,
+    /// Who is to be asked in the place of others.
+    pub routes: Vec<Route>,
+    /// The `User-Agent` that is sent.
+    pub user_agent: String,
+    /// How long to wait for a connection, and for each part of an answer; queries over a whole store take long.
+    pub timeout: Duration,
+    /// The pause after the first try; it doubles with each.
+    pub pause: Duration,
+}
+
+/// Why a store gave no graph.
+#[derive(Debug, thiserror::Error)]
+pub enum SparqlError {
+    /// How it is to be asked cannot be used.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
+    /// It could not be asked.
+    #[error(transparent)]
+    Web(#[from] WebError),
+    /// It has no time, again and again.
+    #[error("{url} is busy: the status {status}: {said}")]
+    Busy {
+        /// The endpoint.
+        url: String,
+        /// The status.
+        status: u16,
+        /// What came with it.
+        said: String,
+    },
+    /// It refused.
+    #[error("{url} refuses: the status {status}: {said}")]
+    Refused {
+        /// The endpoint.
+        url: String,
+        /// The status.
+        status: u16,
+        /// What came with it.
+        said: String,
+    },
+    /// What it said with success is no graph: stores begin to answer before they know that they can.
+    #[error("{url} does not answer in Turtle: byte {}: {}; it says: {said}", error.offset, error.message)]
+    NotTurtle {
+        /// The endpoint.
+        url: String,
+        /// What is wrong.
+        error: SyntaxError,
+        /// What it said.
+        said: String,
+    },
+}
+
+/// A store that is asked.
+#[derive(Debug)]
+pub struct Store {
+    calls: Calls,
+    settings: Settings,
+    env: Env,
+}
+
+impl Settings {
+    /// For the store at that endpoint.
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            routes: Vec::new(),
+            user_agent: web::USER_AGENT.to_owned(),
+            timeout: Duration::from_secs(60),
+            pause: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Store {
+    /// Makes one; asks nothing yet.
+    pub fn new(settings: Settings, env: &Env) -> Result<Self, SparqlError> {
+        let calls = Calls::new(&settings.user_agent, settings.timeout, MOST, settings.routes.clone(), env)?;
+        Ok(Self { calls, settings, env: env.clone() })
+    }
+
+    /// What a `CONSTRUCT` gives.
+    pub fn construct(&self, query: &str) -> Result<Graph, SparqlError> {
+        let url = &self.settings.url;
+        for tried in 1.. {
+            let headers = [("accept", "text/turtle")];
+            let (error, asked) = match self.calls.post_with(url, query.as_bytes(), "application/sparql-query", &headers)
+            {
+                Ok(answer) if answer.is_success() => return self.graph(&answer),
+                Ok(answer) => (self.refusal(&answer), answer.retry_after),
+                Err(error) => (error.into(), None),
+            };
+            if !error.is_passing() || tried >= TRIES {
+                return Err(error);
+            }
+            let least = self.settings.pause * 2_u32.pow(tried - 1);
+            if !self.env.rest(asked.unwrap_or_default().clamp(least, LONGEST_PAUSE.max(least))) {
+                return Err(WebError::Stopped.into());
+            }
+        }
+        unreachable!("the last try ends it")
+    }
+
+    fn graph(&self, answer: &Answer) -> Result<Graph, SparqlError> {
+        Graph::read(&answer.body).map_err(|error| SparqlError::NotTurtle {
+            url: self.settings.url.clone(),
+            said: told(&answer.body),
+            error,
+        })
+    }
+
+    fn refusal(&self, answer: &Answer) -> SparqlError {
+        let (url, status, said) = (self.settings.url.clone(), answer.status, told(&answer.body));
+        match status {
+            429 | 502..=504 => SparqlError::Busy { url, status, said },
+            _ => SparqlError::Refused { url, status, said },
+        }
+    }
+}
+
+impl SparqlError {
+    /// Whether the same may succeed soon.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Web(WebError::OutOfReach { .. }))
+    }
+}
+
+/// The beginning of what a store says, in a line.
+fn told(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(4 * TOLD)]);
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ").chars().take(TOLD).collect()
+}

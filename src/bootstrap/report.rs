@@ -44,10 +44,9 @@ pub struct Report {
     pub files: Vec<FileReport>,
     /// Entities seen again after the first time; the newest revision counts.
     pub duplicates: u64,
-    /// How many entities or statements were skipped because they break a rule.
-    pub skipped_count: u64,
-    /// The first thousand of them.
-    pub skipped: Vec<SkippedReport>,
+    /// What was left out.
+    #[serde(flatten)]
+    pub skips: Skips,
     /// What looks wrong without being surely so.
     pub warnings: Vec<String>,
     /// The savepoints written.
@@ -111,6 +110,15 @@ pub struct FileReport {
     pub headers: Option<HeaderReport>,
 }
 
+/// What was skipped because it breaks a rule.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Skips {
+    /// How many entities, lines or statements.
+    pub skipped_count: u64,
+    /// The first of them.
+    pub skipped: Vec<SkippedReport>,
+}
+
 /// Something skipped.
 #[derive(Clone, Debug, Serialize)]
 pub struct SkippedReport {
@@ -163,8 +171,7 @@ impl Report {
             entities: EntityReport::of(gathered),
             files: gathered.files.iter().map(FileReport::of).collect(),
             duplicates: gathered.duplicates,
-            skipped_count: gathered.skipped_count,
-            skipped: gathered.skipped.iter().map(SkippedReport::of).collect(),
+            skips: Skips::of(gathered),
             warnings: guard::warnings(gathered, config.wiki.wikidata, timing.written),
             next_command: config
                 .savepoints
@@ -239,6 +246,33 @@ impl FileReport {
     }
 }
 
+impl Skips {
+    /// Those of an input.
+    pub fn of(gathered: &Gathered) -> Self {
+        let skipped = gathered.skipped.iter().map(SkippedReport::of).collect();
+        Self { skipped_count: gathered.skipped_count, skipped }
+    }
+
+    /// Takes in those of another input.
+    pub fn extend(&mut self, other: Self) {
+        self.skipped_count += other.skipped_count;
+        self.skipped.extend(other.skipped);
+    }
+}
+
+impl fmt::Display for Skips {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for skipped in self.skipped.iter().take(10) {
+            let SkippedReport { location, offset, line, subject, rule } = skipped;
+            writeln!(f, "skipped     {location}: byte {offset} (line {line}): {subject}: {rule}")?;
+        }
+        match self.skipped_count.checked_sub(10) {
+            None | Some(0) => Ok(()),
+            Some(more) => writeln!(f, "skipped     … and {} more (see --report or --json)", grouped(more)),
+        }
+    }
+}
+
 impl SkippedReport {
     fn of(skipped: &Skipped) -> Self {
         Self {
@@ -257,13 +291,7 @@ impl fmt::Display for Report {
         self.write_start(f)?;
         self.write_input(f)?;
         self.write_output(f)?;
-        for skipped in self.skipped.iter().take(10) {
-            let SkippedReport { location, offset, line, subject, rule } = skipped;
-            writeln!(f, "skipped     {location}: byte {offset} (line {line}): {subject}: {rule}")?;
-        }
-        if self.skipped_count > 10 {
-            writeln!(f, "skipped     … and {} more (see --report or --json)", grouped(self.skipped_count - 10))?;
-        }
+        self.skips.fmt(f)?;
         for warning in &self.warnings {
             writeln!(f, "warning     {warning}")?;
         }

@@ -73,6 +73,17 @@ pub struct BadEntity {
     on_bad_entity: Option<OnBad>,
 }
 
+/// Refuses to write over what is read.
+pub fn refuse_overlap(written: &Location, read: &[Location]) -> Result<(), CliError> {
+    match read.iter().find(|read| read.overlaps(written)) {
+        None => Ok(()),
+        Some(read) => {
+            Err(CliError::usage(format!("{written} is to be written, and {read} is read: that would destroy it"))
+                .hint("choose another place"))
+        }
+    }
+}
+
 /// What the munge leaves out.
 #[derive(Debug, Args)]
 pub struct MungeArgs {

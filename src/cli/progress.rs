@@ -49,14 +49,20 @@ fn bar(progress: &Progress, done: &AtomicBool) {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let style =
         "{bar:30} {percent:>3}%  {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {msg}  {eta} left";
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     while !done.load(Ordering::Relaxed) {
         let Snapshot { bytes, total, entities, writing } = Snapshot::of(progress);
         if total == 0 {
-            // Nothing is open yet: a bar would show it as done.
+            // Nothing is open yet, or there is no size to tell: a bar would show it as done.
+            if entities > 0 {
+                bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+                bar.set_message(format!("{} entities", grouped(entities)));
+                bar.tick();
+            }
             std::thread::park_timeout(FRAME);
             continue;
         }
+        bar.set_style(style.clone());
         bar.set_length(total);
         bar.set_position(bytes);
         bar.set_message(if writing { "writing".to_owned() } else { format!("{} entities", grouped(entities)) });
@@ -81,8 +87,11 @@ fn lines(progress: &Progress, done: &AtomicBool) {
 
 /// `30 s: 1.2 GB of 110.0 GB (1 %), 40.0 MB/s, 1,234 entities, about 45 min left`
 fn line(Snapshot { bytes, total, entities, writing }: &Snapshot, seconds: f64) -> String {
+    if *total == 0 {
+        return format!("{seconds:.0} s: {} entities", grouped(*entities));
+    }
     let rate = *bytes as f64 / seconds;
-    let percent = bytes * 100 / total.max(&1);
+    let percent = bytes * 100 / total;
     let left = (total - bytes) as f64 / rate.max(1.0);
     let left = if *writing { "writing".to_owned() } else { format!("about {} left", duration(left)) };
     format!(
@@ -130,6 +139,8 @@ mod tests {
         let snapshot = Snapshot { bytes: 1_200_000_000, total: 110_000_000_000, entities: 1234, writing: false };
         let expected = "30 s: 1.2 GB of 110.0 GB (1 %), 40.0 MB/s, 1,234 entities, about 45 min left";
         assert_eq!(line(&snapshot, 30.0), expected);
+        let sizeless = Snapshot { bytes: 0, total: 0, entities: 180, writing: false };
+        assert_eq!(line(&sizeless, 10.0), "10 s: 180 entities");
         let done = Snapshot { bytes: 7, total: 7, entities: 1, writing: true };
         assert_eq!(line(&done, 1.0), "1 s: 7 B of 7 B (100 %), 7 B/s, 1 entities, writing");
     }

@@ -1,7 +1,6 @@
 //! `headwater verify`: a store against the wiki.
 
 use std::fmt;
-use std::io::Write;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,9 +8,9 @@ use serde::Serialize;
 use crate::bootstrap::report::{counted, grouped};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::input::{Existing, WikiArgs};
+use crate::cli::input::{Existing, WikiArgs, refuse_overlap};
 use crate::cli::progress::Watcher;
-use crate::cli::reconcile::entities::entity;
+use crate::cli::reconcile::entities::{each_once, entity};
 use crate::cli::reconcile::sending::{SendArgs, Sent};
 use crate::cli::reconcile::wiki::ApiArgs;
 use crate::entity_data::{self, Fetcher};
@@ -21,12 +20,16 @@ use crate::offsets::span::Span;
 use crate::reconcile::repair::Repair;
 use crate::savepoint::{self, OnExisting};
 use crate::sparql::{self, Store};
-use crate::storage::{self, Location, StorageError, Writer};
+use crate::storage::appended::Appended;
+use crate::storage::{self, Location, StorageError};
 use crate::verify::sample::sample;
 use crate::verify::{Checked, Orphans, Verdict, Verifier};
 use crate::wikibase::entity::EntityId;
 use crate::wikibase::timestamp::Timestamp;
+use crate::wikibase::uris::UrisScheme;
 
+/// How much of what is no entity is told, in characters.
+const LONGEST_TOLD: usize = 40;
 /// Divergent entities that the report names, and triples of each.
 const SHOWN: (usize, usize) = (10, 3);
 
@@ -34,7 +37,7 @@ const SHOWN: (usize, usize) = (10, 3);
 ///
 /// Each entity is compared with its munged document of the same revision, triple by triple: statements, sitelinks, forms and senses,
 /// references and values. A store that is merely behind is not divergent. Nothing is changed; --repair has the updater bring the
-/// entities that are wrong to what the wiki says. Ends with 1 if some are wrong and were not repaired.
+/// entities that are wrong to what the wiki says. Ends with 1 if some are wrong and no repair was sent for them.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -64,7 +67,8 @@ pub struct Args {
     /// How long the store may be silent while it answers
     #[arg(long, value_name = "TIME", default_value = "60s", env = "HEADWATER_SPARQL_TIMEOUT", value_parser = Span::parse)]
     sparql_timeout: Span,
-    /// What is younger may not have reached the store yet: an entity that was made or deleted since then is not judged
+    /// What is younger may not have reached the store yet: an entity that the store has not and that was edited since then, or that it
+    /// has and that was deleted since then, is not judged
     #[arg(long, value_name = "TIME", default_value = "15m", env = "HEADWATER_GRACE", value_parser = Span::parse)]
     grace: Span,
     /// Count references and values that nobody links to, too: this reads the whole store
@@ -133,12 +137,15 @@ struct Finding {
 
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
-    if args.repair {
-        args.send.check()?;
+    match args.repair {
+        true => args.send.check(output.json)?,
+        false if args.send.has_place() => output.note(format_args!("nothing is sent: that takes --repair\n")),
+        false => {}
     }
-    let mut file = args.findings_file()?.as_ref().map(Writer::create).transpose()?;
+    let findings = args.findings_file()?;
     let scheme = args.wiki.wiki()?.scheme;
-    let (entities, seed) = args.chosen(env)?;
+    let (entities, seed) = args.chosen(&scheme, env)?;
+    let mut file = findings.as_ref().map(|file| Appended::open(file, 0)).transpose()?;
     let store = args.store(env)?;
     let defaults = entity_data::Settings::new(&scheme);
     let fetcher = Fetcher::new(
@@ -161,25 +168,30 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         env,
     };
     let mut report = Report { seed, findings: args.findings.clone(), ..Report::default() };
-    let (mut repairs, mut lines) = (Vec::new(), Vec::new());
-    verifier.check(&entities, |checked| {
-        let Some(finding) = report.count(&checked) else { return };
+    let mut repairs = Vec::new();
+    let checked = verifier.check::<CliError>(&entities, |checked| {
+        let Some(finding) = report.count(&checked) else { return Ok(()) };
         repairs.extend(repair(&checked));
-        if file.is_some() {
-            // Memory takes whatever is written, and these are texts and numbers.
-            let _ = serde_json::to_writer(&mut lines, &finding);
-            let _ = lines.write_all(b"\n");
+        if let Some(file) = &mut file {
+            // As it is found: who breaks off keeps what is known by then.
+            let json = serde_json::to_vec(&finding).map_err(|error| CliError::bug(&error))?;
+            file.append(&[&*json, b"\n"].concat())?;
+            file.flush()?;
         }
         if report.first.len() < SHOWN.0 {
             report.first.push(finding.shortened());
         }
-    })?;
-    report.orphans = args.orphans.then(|| verifier.orphans()).transpose()?;
+        Ok(())
+    });
+    let checked = checked.and_then(|()| {
+        report.orphans = args.orphans.then(|| verifier.orphans()).transpose()?;
+        Ok(())
+    });
     drop(watcher);
-    if let Some(mut file) = file.take() {
-        file.append(&lines)?;
-        file.finish()?;
+    if checked.is_err() && report.entities > 0 {
+        output.note(format_args!("before the error:\n{report}"));
     }
+    checked?;
     if args.repair {
         report.sent = Some(args.send.send(&repairs, &scheme, &args.api, env, output)?);
     }
@@ -201,7 +213,7 @@ fn repair(checked: &Checked) -> Option<Repair> {
 
 impl Args {
     /// The entities to look at, each once, and the seed of the sample.
-    fn chosen(&self, env: &Env) -> Result<(Vec<EntityId>, Option<u64>), CliError> {
+    fn chosen(&self, scheme: &UrisScheme, env: &Env) -> Result<(Vec<EntityId>, Option<u64>), CliError> {
         let (mut chosen, mut seed) = (self.ids.clone(), None);
         if let Some(file) = &self.entities {
             chosen.extend(listed(&Location::parse(file)?)?);
@@ -215,9 +227,7 @@ impl Args {
         if chosen.is_empty() {
             return Err(CliError::usage("no entities: name some, or give --entities FILE, or --sample N --state DIR"));
         }
-        chosen.sort_unstable();
-        chosen.dedup();
-        Ok((chosen, seed))
+        Ok((each_once(chosen, scheme)?, seed))
     }
 
     fn findings_file(&self) -> Result<Option<Location>, CliError> {
@@ -225,6 +235,11 @@ impl Args {
         if self.existing.policy() == OnExisting::Refuse && storage::exists(&file)? {
             return Err(StorageError::AlreadyExists { location: file }.into());
         }
+        let mut read = Vec::from_iter(self.send.audit()?);
+        for text in self.entities.iter().chain(&self.state) {
+            read.push(Location::parse(text)?);
+        }
+        refuse_overlap(&file, &read)?;
         Ok(Some(file))
     }
 
@@ -249,9 +264,11 @@ fn listed(file: &Location) -> Result<Vec<EntityId>, CliError> {
         let id = line.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
         match EntityId::parse(id) {
             Ok(entity) => entities.push(entity),
-            Err(_) if id.is_empty() || (at == 0 && id == b"entity") => {}
+            // The first line may name columns.
+            Err(_) if id.is_empty() || at == 0 => {}
             Err(error) => {
-                let message = format!("{file}, line {}: {error}: {}", at + 1, String::from_utf8_lossy(id));
+                let id: String = String::from_utf8_lossy(id).chars().take(LONGEST_TOLD).collect();
+                let message = format!("{file}, line {}: {error}: `{id}`", at + 1);
                 return Err(CliError::new(Kind::Data, message).hint("a line has one entity, such as Q42"));
             }
         }
@@ -308,17 +325,32 @@ impl Report {
         self.divergent + self.missing + self.left
     }
 
-    /// An error if something is wrong about which nothing was done.
+    /// An error if something is wrong for which no repair was sent now, or if nothing could be compared.
     fn verdict(&self) -> Result<(), CliError> {
-        if self.wrong() == 0 || self.sent.is_some() {
+        if self.unknown == self.entities {
+            let message =
+                "nothing could be compared: the wiki gives no document, or the store no answer that can be read";
+            return Err(CliError::new(Kind::Data, message).hint("are --entity-data, --route and --sparql right?"));
+        }
+        let sent = self.sent.as_ref().map_or(0, |sent| sent.shipped.sent);
+        if sent >= self.wrong() {
             return Ok(());
         }
-        let message =
-            format!("{} of {} are wrong in the store", grouped(self.wrong()), counted(self.entities, "entity"));
-        Err(CliError::new(Kind::Data, message).hint(
-            "--findings writes all that is missing or too many to a file; --repair has the updater send them again",
-        ))
+        let message = format!("{} of {} are wrong in the store", grouped(self.wrong()), entities(self.entities));
+        let hint = match (&self.sent, &self.findings) {
+            (Some(_), _) => "not for all of them a repair was sent: those that were sent before are sent with --again",
+            (None, Some(_)) => "--repair has the updater send them again",
+            (None, None) => {
+                "--findings writes all that is missing or too many to a file; --repair has the updater send them again"
+            }
+        };
+        Err(CliError::new(Kind::Data, message).hint(hint))
     }
+}
+
+/// `1 entity`, `2,000 entities`
+fn entities(count: u64) -> String {
+    if count == 1 { "1 entity".to_owned() } else { format!("{} entities", grouped(count)) }
 }
 
 impl Finding {
@@ -333,7 +365,7 @@ impl Finding {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sample = self.seed.map_or_else(String::new, |seed| format!(", by chance, --seed {seed}"));
-        writeln!(f, "looked at    {}{sample}", counted(self.entities, "entity"))?;
+        writeln!(f, "looked at    {}{sample}", entities(self.entities))?;
         let behind = match self.behind {
             0 => String::new(),
             behind => format!("; {} of them behind the wiki", grouped(behind)),
@@ -353,7 +385,7 @@ impl fmt::Display for Report {
             (self.absent, "in neither".to_owned()),
             (self.young, "made or deleted too lately to tell (--grace)".to_owned()),
             (self.moving, "edited each time they were looked at".to_owned()),
-            (self.unknown, "of which the wiki gives no document".to_owned()),
+            (self.unknown, "that could not be compared".to_owned()),
         ];
         for (count, what) in rows.iter().filter(|(count, _)| *count > 0) {
             writeln!(f, "{:>12} {what}", grouped(*count))?;

@@ -4,8 +4,8 @@
 //! In -> out: entities -> [`Latest`], in batches; a page -> a time.
 //! Rules: `action=query` with `prop=revisions` (redirects are not followed) and `list=logevents`, as upstream's
 //! `WikibaseRepository.fetchLatestRevisionForEntities`; items and others are asked for by title, media info by page id. One request
-//! at a time, with `maxlag`, as the wiki's etiquette asks. Asked again: what broke off, was out of reach, or asked for patience
-//! (429, 503, `maxlag`, `ratelimited`).
+//! at a time, with `maxlag`, as the wiki's etiquette asks. Asked again: what broke off, was out of reach, failed (500 and above), or
+//! asked for patience (429, `maxlag`, `ratelimited`).
 //! Not here: what follows from the answers.
 
 #[cfg(test)]
@@ -86,8 +86,8 @@ pub enum ApiError {
     /// It could not be asked.
     #[error(transparent)]
     Web(#[from] WebError),
-    /// It asked for patience again and again.
-    #[error("{url} asks for patience: {said}")]
+    /// It had no answer, or asked for patience, again and again.
+    #[error("{url} does not answer for now: {said}")]
     Busy {
         /// The API.
         url: String,
@@ -208,7 +208,7 @@ impl Api {
     }
 
     fn read(&self, answer: &Answer) -> Result<Query, ApiError> {
-        if matches!(answer.status, 429 | 503) {
+        if matches!(answer.status, 429 | 500..=599) {
             return Err(self.busy(&format!("the status {}", answer.status)));
         }
         if !answer.is_success() {

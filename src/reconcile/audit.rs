@@ -56,22 +56,31 @@ pub enum AuditError {
 /// The file, and what is in it.
 #[derive(Debug)]
 pub struct Audit {
-    file: Appended,
+    /// `None` for one that is only looked at.
+    file: Option<Appended>,
     known: HashSet<Key>,
 }
 
 impl Audit {
-    /// Opens the file, or makes it. A last line without its end is what a killed run left, and goes.
+    /// Opens the file, or makes it; nobody else has it then. The beginning of a note at its end is what a killed run left, and goes.
     pub fn open(location: &Location) -> Result<Self, AuditError> {
+        let mut known = HashSet::new();
+        let (mut whole, mut length) = (0, 0);
+        let mut file = Appended::open_after(location, |text| {
+            (known, whole) = read(location, text)?;
+            length = text.len();
+            Ok::<_, AuditError>(whole.min(length) as u64)
+        })?;
+        if whole > length {
+            file.append(b"\n")?;
+        }
+        Ok(Self { file: Some(file), known })
+    }
+
+    /// Only looks at it; what is not there knows of nothing.
+    pub fn look(location: &Location) -> Result<Self, AuditError> {
         let text = if storage::exists(location)? { storage::read(location)? } else { Default::default() };
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let lines = text[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-        let note = |(at, line): (usize, &[u8])| {
-            let line_error = |source| AuditError::Line { location: location.clone(), line: at + 1, source };
-            serde_json::from_slice::<Note>(line).map(|note| note.key()).map_err(line_error)
-        };
-        let known = lines.map(note).collect::<Result<_, _>>()?;
-        Ok(Self { file: Appended::open(location, whole as u64)?, known })
+        Ok(Self { file: None, known: read(location, &text)?.0 })
     }
 
     /// Whether the same was sent before.
@@ -79,16 +88,40 @@ impl Audit {
         self.known.contains(&note.key())
     }
 
-    /// Notes what was sent.
+    /// Notes what was sent, unless it is only looked at.
     pub fn add(&mut self, notes: Vec<Note>) -> Result<(), StorageError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
         for note in notes {
             let mut line = serde_json::to_vec(&note).expect("texts and numbers have a JSON form");
             line.push(b'\n');
-            self.file.append(&line)?;
+            file.append(&line)?;
             self.known.insert(note.key());
         }
-        self.file.flush()
+        file.flush()
     }
+}
+
+/// What a text notes, and where its whole lines end: one more than it is long if the last, which is whole, lacks its end.
+fn read(location: &Location, text: &[u8]) -> Result<(HashSet<Key>, usize), AuditError> {
+    let mut known = HashSet::new();
+    let mut whole = 0;
+    for (at, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let is_ended = line.ends_with(b"\n");
+        match serde_json::from_slice::<Note>(line) {
+            Ok(note) => _ = known.insert(note.key()),
+            Err(_) if line.trim_ascii().is_empty() => {}
+            Err(_) if !is_ended && is_begun(line) => break,
+            Err(source) => return Err(AuditError::Line { location: location.clone(), line: at + 1, source }),
+        }
+        whole += line.len() + usize::from(!is_ended);
+    }
+    Ok((known, whole))
+}
+
+/// Whether this is the beginning of a note, as it is written here.
+fn is_begun(line: &[u8]) -> bool {
+    const BEGINNING: &[u8] = b"{\"sent_at\":\"";
+    line.starts_with(BEGINNING) || BEGINNING.starts_with(line)
 }
 
 impl Note {
@@ -127,7 +160,32 @@ mod tests {
         drop(audit);
         let audit = Audit::open(&location).unwrap();
         assert!(audit.knows(&note("Q1", 1)) && audit.knows(&note("Q3", 3)) && !audit.knows(&note("Q2", 2)));
-        std::fs::write(&path, "{}\n").unwrap();
-        assert!(matches!(Audit::open(&location), Err(AuditError::Line { line: 1, .. })));
+        drop(audit);
+        // A whole note may lack its end, as editors leave it.
+        let text = std::fs::read(&path).unwrap();
+        std::fs::write(&path, text.trim_ascii_end()).unwrap();
+        assert!(Audit::look(&location).unwrap().knows(&note("Q3", 3)));
+        let mut audit = Audit::open(&location).unwrap();
+        assert!(audit.knows(&note("Q3", 3)));
+        assert!(matches!(Audit::open(&location), Err(AuditError::Storage(StorageError::InUse { .. }))));
+        audit.add(vec![note("Q4", 4)]).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap().iter().filter(|byte| **byte == b'\n').count(), 3);
+    }
+
+    /// What is none of ours is never touched.
+    #[test]
+    fn another_file_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("other");
+        let location = Location::parse(path.to_str().unwrap()).unwrap();
+        for text in ["{}\n", "{\"my\": \"precious data\"}", "precious", "{\"sent_at\":1}\n"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(Audit::look(&location), Err(AuditError::Line { line: 1, .. })), "{text}");
+            assert!(matches!(Audit::open(&location), Err(AuditError::Line { line: 1, .. })), "{text}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        std::fs::remove_file(&path).unwrap();
+        Audit::look(&location).unwrap();
+        assert!(!path.exists());
     }
 }

@@ -128,6 +128,7 @@ pub fn of_map(
     env: &Env,
 ) -> Result<(Evidence, Gathered), BootstrapError> {
     let mut gathered = gather::revision_map(files, negative, on_bad_entity, env)?;
+    guard::refuse(&gathered, "")?;
     let mut table = std::mem::take(&mut gathered.table);
     let is_deleted = |(entity, state)| matches!(state, EntityState::Deleted(_)).then_some(entity);
     let deleted: Vec<_> = table.iter().filter_map(is_deleted).collect();

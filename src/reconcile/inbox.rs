@@ -81,11 +81,11 @@ impl Place {
         }
     }
 
-    /// Gives each side output to `take`, until that fails; returns how many there were.
+    /// Gives each side output to `take`, and what is none as an error, until that fails; returns how many there were.
     pub fn each<E: From<InboxError>>(
         &self,
         env: &Env,
-        mut take: impl FnMut(Received) -> Result<(), E>,
+        mut take: impl FnMut(Result<Received, InboxError>) -> Result<(), E>,
     ) -> Result<u64, E> {
         match self {
             Self::Files(files) => {
@@ -100,7 +100,10 @@ impl Place {
     }
 }
 
-fn of_file<E: From<InboxError>>(file: &Location, take: &mut impl FnMut(Received) -> Result<(), E>) -> Result<u64, E> {
+fn of_file<E: From<InboxError>>(
+    file: &Location,
+    take: &mut impl FnMut(Result<Received, InboxError>) -> Result<(), E>,
+) -> Result<u64, E> {
     let is_table = Path::new(file.file_name()).extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
     let text = file.to_string();
     let data_centre = text.split('/').find_map(|part| part.strip_prefix(DATA_CENTRE)).map(str::to_owned);
@@ -108,9 +111,11 @@ fn of_file<E: From<InboxError>>(file: &Location, take: &mut impl FnMut(Received)
     let mut give = |what: &'static str, json: &[u8]| -> Result<(), E> {
         number += 1;
         let unreadable = |source| InboxError::Unreadable { place: file.to_string(), what, number, source };
-        let received = wire::receive(json).map_err(unreadable)?;
-        let data_centre = received.data_centre.clone().or_else(|| data_centre.clone());
-        take(Received { data_centre, ..received })
+        let received = wire::receive(json).map_err(unreadable);
+        take(received.map(|received| Received {
+            data_centre: received.data_centre.clone().or_else(|| data_centre.clone()),
+            ..received
+        }))
     };
     if is_table {
         let blob = Blob::open(file).map_err(InboxError::from)?;
@@ -156,7 +161,7 @@ fn of_topic<E: From<InboxError>>(
     topic: &Topic,
     times: (Option<Timestamp>, Option<Timestamp>),
     env: &Env,
-    mut take: impl FnMut(Received) -> Result<(), E>,
+    mut take: impl FnMut(Result<Received, InboxError>) -> Result<(), E>,
 ) -> Result<u64, E> {
     let data_centre = topic.as_str().split_once('.').map(|(before, _)| before.to_owned());
     let (mut number, mut outcome) = (0, Ok(()));
@@ -165,9 +170,8 @@ fn of_topic<E: From<InboxError>>(
         if outcome.is_ok() {
             let place = topic.to_string();
             let unreadable = |source| InboxError::Unreadable { place, what: "record", number, source };
-            outcome = wire::receive(json)
-                .map_err(|error| unreadable(error).into())
-                .and_then(|received| take(Received { data_centre: data_centre.clone(), ..received }));
+            let received = wire::receive(json).map_err(unreadable);
+            outcome = take(received.map(|received| Received { data_centre: data_centre.clone(), ..received }));
         }
     });
     read.map_err(InboxError::from)?;

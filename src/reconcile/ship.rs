@@ -7,6 +7,7 @@
 //! when all is taken, 207 when a part is; it is asked again after a failure of its own (500 and above, 429) or of the network.
 //! Invariant: no more events in a second than asked for.
 
+use std::io::{self, Write};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ const BATCH: usize = 20;
 const TRIES: u32 = 4;
 /// The pause after the first try; it doubles with each.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause that an EventGate may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Where events go.
 pub enum Target {
@@ -43,10 +46,10 @@ pub enum Target {
     Gate(Box<Calls>, String),
     /// A file, a line each.
     File(Box<Appended>),
-    /// Standard output: whoever is shown the events prints them.
-    Stdout,
-    /// Nowhere: they are only shown.
-    Nowhere,
+    /// Standard output, a line each.
+    Stdout(Box<dyn Write>),
+    /// Nowhere: they are only shown; and the place where they would go.
+    Nowhere(String),
 }
 
 /// What stands in all events, and how fast they are sent.
@@ -98,6 +101,9 @@ pub enum ShipError {
     /// The file of events cannot be written.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Standard output cannot be written.
+    #[error("could not write to stdout: {0}")]
+    Stdout(#[source] io::Error),
     /// The user asked to stop.
     #[error("interrupted")]
     Stopped,
@@ -117,8 +123,8 @@ impl Target {
             Self::Topic(_, partition) => format!("kafka:{}", partition.topic),
             Self::Gate(_, url) => url.clone(),
             Self::File(file) => file.location().to_string(),
-            Self::Stdout => "-".to_owned(),
-            Self::Nowhere => "nowhere".to_owned(),
+            Self::Stdout(_) => "-".to_owned(),
+            Self::Nowhere(place) => place.clone(),
         }
     }
 
@@ -163,7 +169,7 @@ impl Shipping<'_> {
         self.shipped.sent += taken.len() as u64;
         self.env.progress.entities.store(self.shipped.sent, Ordering::Relaxed);
         let pause = Duration::from_secs(1) * taken.len() as u32 / self.manner.rate.max(1);
-        if let Some(audit) = self.audit.as_mut().filter(|_| !matches!(self.target, Target::Nowhere)) {
+        if let Some(audit) = &mut self.audit {
             audit.add(taken.into_iter().map(|ready| ready.note).collect()).map_err(AuditError::from)?;
         }
         if let Some(error) = refused.error {
@@ -195,7 +201,11 @@ impl Shipping<'_> {
                 file.flush()?;
             }
             Target::Gate(..) => return self.post(batch),
-            Target::Stdout | Target::Nowhere => {}
+            Target::Stdout(out) => {
+                let lines = batch.iter().try_for_each(|ready| out.write_all(&[&*ready.json, b"\n"].concat()));
+                lines.and_then(|()| out.flush()).map_err(ShipError::Stdout)?;
+            }
+            Target::Nowhere(_) => {}
         }
         Ok(Refused::default())
     }
@@ -219,7 +229,7 @@ impl Shipping<'_> {
             if tried == TRIES || !error.is_passing() {
                 return Err(error);
             }
-            self.wait(asked.unwrap_or(PAUSE * 2_u32.pow(tried - 1)))?;
+            self.wait(asked.unwrap_or(PAUSE * 2_u32.pow(tried - 1)).min(LONGEST_PAUSE))?;
         }
         unreachable!("the last try ends it")
     }
@@ -296,11 +306,13 @@ impl Refused {
     fn of(url: &str, body: &[u8], batch: &[Ready]) -> Self {
         let told: Value = serde_json::from_slice(body).unwrap_or_default();
         let failed = ["invalid", "error"].into_iter().filter_map(|list| told[list].as_array()).flatten();
-        let mut ids: Vec<_> =
-            failed.filter_map(|failed| failed["event"]["meta"]["id"].as_str().map(str::to_owned)).collect();
-        if ids.is_empty() {
-            ids = batch.iter().map(|ready| ready.id.clone()).collect();
-        }
+        let known = |failed: &Value| {
+            let id = failed["event"]["meta"]["id"].as_str()?;
+            batch.iter().any(|ready| ready.id == id).then(|| id.to_owned())
+        };
+        let ids: Option<Vec<_>> = failed.map(known).collect();
+        let all = || batch.iter().map(|ready| ready.id.clone()).collect();
+        let ids = ids.filter(|ids| !ids.is_empty()).unwrap_or_else(all);
         let said = format!("the status 207, {} of {} events{}", ids.len(), batch.len(), excerpt(body));
         Self { ids, error: Some(ShipError::Gate { url: url.to_owned(), said, is_passing: false }) }
     }

@@ -125,7 +125,10 @@ fn of_type(value: &str, datatype: Iri<'_>) -> Option<String> {
         "decimal" | "integer" | "int" | "long" | "short" | "byte" | "nonNegativeInteger" | "positiveInteger" => {
             decimal(value)
         }
-        "double" | "float" => value.parse::<f64>().ok().map(|number| decimal(&number.to_string()).unwrap_or_default()),
+        "double" | "float" => {
+            let number = value.parse::<f64>().ok()?.to_string();
+            Some(decimal(&number).unwrap_or(number))
+        }
         "dateTime" => Some(time(value)),
         _ => None,
     }
@@ -202,6 +205,7 @@ mod tests {
             assert_ne!(typed(one, "decimal"), typed(other, "decimal"), "{one}");
         }
         assert_eq!(typed("1.5E1", "double"), typed("15", "integer"));
+        assert_ne!(typed("INF", "double"), typed("NaN", "double"));
         // What is no number stays what it is.
         assert_ne!(typed("x", "integer"), typed("x", "decimal"));
         assert_ne!(typed("", "integer"), typed("0", "integer"));

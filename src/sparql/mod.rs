@@ -112,6 +112,11 @@ impl Store {
         Ok(Self { calls, settings, env: env.clone() })
     }
 
+    /// Its endpoint, as it is shown: what follows a question mark may be a key.
+    fn name(&self) -> String {
+        self.settings.url.split('?').next().unwrap_or_default().to_owned()
+    }
+
     /// What a `CONSTRUCT` gives.
     pub fn construct(&self, query: &str) -> Result<Graph, SparqlError> {
         let url = &self.settings.url;
@@ -136,14 +141,14 @@ impl Store {
 
     fn graph(&self, answer: &Answer) -> Result<Graph, SparqlError> {
         Graph::read(&answer.body).map_err(|error| SparqlError::NotTurtle {
-            url: self.settings.url.clone(),
+            url: self.name(),
             said: told(&answer.body),
             error,
         })
     }
 
     fn refusal(&self, answer: &Answer) -> SparqlError {
-        let (url, status, said) = (self.settings.url.clone(), answer.status, told(&answer.body));
+        let (url, status, said) = (self.name(), answer.status, told(&answer.body));
         match status {
             429 | 502..=504 => SparqlError::Busy { url, status, said },
             _ => SparqlError::Refused { url, status, said },

@@ -1,12 +1,12 @@
 //! A file that grows, and is cut back to where it was.
 //!
 //! Promise: opened at a length, it has exactly the bytes it had at that length; what is appended is there in order. Nobody else who
-//! opens it so has it at the same time.
+//! opens it so has it at the same time, not even while the length is still to be found out.
 //! Invariant: local files only: no store appends.
 //! Not here: which length is the right one (see `updater::outputs`).
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
 use crate::storage::error::failed_io;
 use crate::storage::{Location, StorageError};
@@ -24,21 +24,30 @@ impl Appended {
     ///
     /// Errors: `NotLocal`; `NotAFile` for directories and devices; `InUse`; `Unavailable`, also where the file is shorter than that.
     pub fn open(location: &Location, size: u64) -> Result<Self, StorageError> {
-        let path = location.local().ok_or_else(|| StorageError::NotLocal { location: location.clone() })?;
-        let failed = |error| failed_io(location, "open", error);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(failed)?;
-        }
-        if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-            return Err(StorageError::NotAFile { location: location.clone() });
-        }
-        let mut file = OpenOptions::new().create(size == 0).append(false).write(true).truncate(false).open(&path);
-        if let Ok(file) = &file
-            && matches!(file.try_lock(), Err(TryLockError::WouldBlock))
-        {
-            return Err(StorageError::InUse { location: location.clone() });
-        }
-        let cut = file.as_mut().map_err(|error| io::Error::new(error.kind(), error.to_string())).and_then(|file| {
+        Self::open_at(location, size == 0, |_| Ok(size))
+    }
+
+    /// Opens the file, which is made if it is not there, and cuts it back to what `size` makes of its text. Errors also those of `size`.
+    pub fn open_after<E: From<StorageError>>(
+        location: &Location,
+        size: impl FnOnce(&[u8]) -> Result<u64, E>,
+    ) -> Result<Self, E> {
+        Self::open_at(location, true, |mut file| {
+            let mut text = Vec::new();
+            let read = file.read_to_end(&mut text);
+            read.map_err(|error| StorageError::from(failed_io(location, "read", error)))?;
+            size(&text)
+        })
+    }
+
+    fn open_at<E: From<StorageError>>(
+        location: &Location,
+        may_make: bool,
+        size: impl FnOnce(&File) -> Result<u64, E>,
+    ) -> Result<Self, E> {
+        let mut file = hold(location, may_make)?;
+        let size = size(&file)?;
+        let mut cut = || {
             let found = file.metadata()?.len();
             if found < size {
                 let text = format!("it has {found} bytes, but {size} were written to it before");
@@ -46,9 +55,8 @@ impl Appended {
             }
             file.set_len(size)?;
             file.seek(SeekFrom::Start(size))
-        });
-        cut.map_err(failed)?;
-        let file = file.map_err(failed)?;
+        };
+        cut().map_err(|error| StorageError::from(failed_io(location, "open", error)))?;
         Ok(Self { location: location.clone(), file: BufWriter::with_capacity(1 << 16, file), size })
     }
 
@@ -72,6 +80,24 @@ impl Appended {
     /// How many bytes it has.
     pub fn size(&self) -> u64 {
         self.size
+    }
+}
+
+/// Opens the file for this program alone.
+fn hold(location: &Location, may_make: bool) -> Result<File, StorageError> {
+    let path = location.local().ok_or_else(|| StorageError::NotLocal { location: location.clone() })?;
+    let failed = |error| failed_io(location, "open", error);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+        return Err(StorageError::NotAFile { location: location.clone() });
+    }
+    let file =
+        OpenOptions::new().create(may_make).read(true).write(true).truncate(false).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(StorageError::InUse { location: location.clone() }),
+        _ => Ok(file),
     }
 }
 

@@ -14,6 +14,8 @@ pub mod sample;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+
 use crate::entity_data::{Asked, FetchError, Fetcher};
 use crate::env::Env;
 use crate::mediawiki::{ApiError, Latest};
@@ -61,7 +63,7 @@ pub enum Verdict {
     Absent,
     /// It does not have what the wiki has for a short time, or the other way round.
     Young,
-    /// The document cannot be had or munged, so that nothing is known; why.
+    /// The document cannot be had or munged, or what the store says cannot be read, so that nothing is known; why.
     Unknown(String),
     /// It was at another revision each time it was looked at.
     Moving,
@@ -76,17 +78,12 @@ pub enum VerifyError {
     /// The wiki's API does not answer.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// It has no entity at all: whatever is asked of it, nothing would follow.
+    #[error("the store has no entity with a revision")]
+    Empty,
     /// The wiki's entity data cannot be had.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// What the store says of an entity's revision is none.
-    #[error("the store has {entity} at several revisions, or at none that is a number: {said}")]
-    Revision {
-        /// The entity.
-        entity: EntityId,
-        /// What it says.
-        said: String,
-    },
 }
 
 /// A store that is compared with a wiki.
@@ -106,32 +103,45 @@ pub struct Verifier<'v> {
 }
 
 impl Verifier<'_> {
-    /// Looks at entities, and gives `take` what it finds, one after the other.
-    pub fn check(&mut self, entities: &[EntityId], mut take: impl FnMut(Checked)) -> Result<(), VerifyError> {
+    /// Looks at entities, and gives `take` what it finds, one after the other, until that fails.
+    pub fn check<E: From<VerifyError>>(
+        &mut self,
+        entities: &[EntityId],
+        mut take: impl FnMut(Checked) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.store.construct(&queries::anything()).map_err(VerifyError::from)?.is_empty() {
+            return Err(VerifyError::Empty.into());
+        }
+        entities.chunks(BATCH).try_for_each(|batch| self.batch(batch, &mut take))
+    }
+
+    fn batch<E: From<VerifyError>>(
+        &mut self,
+        batch: &[EntityId],
+        take: &mut impl FnMut(Checked) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut documents = Documents::new(self.scheme);
-        for batch in entities.chunks(BATCH) {
-            let latest = self.wiki.latest(batch)?;
-            let held = self.revisions(batch)?;
-            let begin =
-                |entity: &EntityId| held.get(entity).map(|revision| self.fetcher.begin(asked(*entity, *revision)));
-            let pending: Vec<_> = batch.iter().map(begin).collect();
-            for ((entity, latest), pending) in batch.iter().zip(latest).zip(pending) {
-                if self.env.stop.load(Ordering::Relaxed) {
-                    return Err(SparqlError::from(WebError::Stopped).into());
-                }
-                let held = held.get(entity).copied();
-                let verdict = match (held, &latest, pending) {
-                    (Some(revision), Some(_), Some(pending)) => {
-                        self.compare(*entity, revision, pending.wait(), &mut documents)?
-                    }
-                    (None, Some(latest), _) if latest.time >= self.young_since => Verdict::Young,
-                    (None, Some(_), _) => Verdict::Missing,
-                    (_, None, _) => self.gone(*entity, held)?,
-                    (Some(_), Some(_), None) => unreachable!("a document was asked for"),
-                };
-                self.env.progress.entities.fetch_add(1, Ordering::Relaxed);
-                take(Checked { entity: *entity, held, latest, verdict });
+        let latest = self.wiki.latest(batch).map_err(VerifyError::from)?;
+        let held = self.revisions(batch)?;
+        let begin = |entity: &EntityId| {
+            held.get(entity).map(|revision| (*revision, self.fetcher.begin(asked(*entity, *revision))))
+        };
+        let begun: Vec<_> = batch.iter().map(begin).collect();
+        for ((entity, latest), begun) in batch.iter().zip(latest).zip(begun) {
+            if self.env.stop.load(Ordering::Relaxed) {
+                return Err(VerifyError::from(SparqlError::from(WebError::Stopped)).into());
             }
+            let held = held.get(entity).copied();
+            let verdict = match (begun, &latest) {
+                (Some((revision, document)), Some(_)) => {
+                    self.look(*entity, revision, document.wait(), &mut documents)?
+                }
+                (None, Some(latest)) if latest.time >= self.young_since => Verdict::Young,
+                (None, Some(_)) => Verdict::Missing,
+                (_, None) => self.gone(*entity, held)?,
+            };
+            self.env.progress.entities.fetch_add(1, Ordering::Relaxed);
+            take(Checked { entity: *entity, held, latest, verdict })?;
         }
         Ok(())
     }
@@ -151,23 +161,15 @@ impl Verifier<'_> {
         })
     }
 
-    /// At which revisions the store has entities.
+    /// At which revisions the store has entities. Of several, which is a fault that the comparison finds, the newest.
     fn revisions(&self, entities: &[EntityId]) -> Result<BTreeMap<EntityId, Revision>, VerifyError> {
         let answer = self.store.construct(&queries::revisions(self.scheme, entities))?;
-        let mut found = BTreeMap::new();
-        for entity in entities {
+        let newest = |entity: &EntityId| {
             let iri = queries::iri(self.scheme, *entity);
-            let said: Vec<_> =
-                answer.iter().filter(|(key, _)| key.subject == iri).map(|(key, _)| &*key.object).collect();
-            let revision = match *said {
-                [] => continue,
-                [one] => number(one).and_then(|number| Revision::new(number).ok()),
-                _ => None,
-            };
-            let wrong = || VerifyError::Revision { entity: *entity, said: said.join(", ") };
-            found.insert(*entity, revision.ok_or_else(wrong)?);
-        }
-        Ok(found)
+            let said = answer.iter().filter(|(key, _)| key.subject == iri).filter_map(|(key, _)| number(&key.object));
+            Some((*entity, said.filter_map(|number| Revision::new(number).ok()).max()?))
+        };
+        Ok(entities.iter().filter_map(newest).collect())
     }
 
     /// What it means that the wiki does not have an entity.
@@ -179,28 +181,31 @@ impl Verifier<'_> {
         Ok(if turned.is_some_and(|time| time >= self.young_since) { Verdict::Young } else { Verdict::Left })
     }
 
-    fn compare(
+    /// Compares an entity with its document at the revision at which the store has it; again, if that is another one meanwhile.
+    fn look(
         &self,
         entity: EntityId,
         mut revision: Revision,
-        mut document: Result<bytes::Bytes, FetchError>,
+        mut document: Result<Bytes, FetchError>,
         documents: &mut Documents,
     ) -> Result<Verdict, VerifyError> {
         for _ in 0..LOOKS {
-            let document_now = match document {
-                Ok(document) => document,
+            let expected = match document {
+                Ok(document) => expected(&document, entity, revision, documents),
                 Err(error) if error.failure().is_none() => return Err(error.into()),
-                Err(error) => return Ok(Verdict::Unknown(error.to_string())),
+                Err(error) => Err(error.to_string()),
             };
-            let munged = match documents.munge(&document_now, entity) {
-                Ok(munged) => munged,
-                Err(error) => return Ok(Verdict::Unknown(error.to_string())),
+            let expected = match expected {
+                Ok(expected) => expected,
+                Err(reason) => return Ok(Verdict::Unknown(reason)),
             };
-            if munged.revision != revision {
-                return Ok(Verdict::Unknown(format!("the wiki gave revision {}, not {revision}", munged.revision)));
-            }
-            let expected = Graph::read(munged.triples.text().as_bytes()).expect("a munged set is N-Triples");
-            let held = self.held(entity, &expected)?;
+            let held = match self.held(entity, &expected) {
+                // What one entity has been given in the store is no reason not to look at the others.
+                Err(VerifyError::Store(error @ SparqlError::NotTurtle { .. })) => {
+                    return Ok(Verdict::Unknown(error.to_string()));
+                }
+                held => held?,
+            };
             match self.revisions(&[entity])?.get(&entity) {
                 Some(now) if *now == revision => {
                     let divergence = Divergence::of(&expected, &held, &queries::iri(self.scheme, entity));
@@ -246,6 +251,15 @@ pub struct Orphans {
 /// The document of a revision that has been there for a while.
 fn asked(entity: EntityId, revision: Revision) -> Asked {
     Asked { entity, revision, is_new: false, event_time: Timestamp::default() }
+}
+
+/// What a store should hold of an entity, by its document; or why that is not known.
+fn expected(document: &[u8], entity: EntityId, revision: Revision, documents: &mut Documents) -> Result<Graph, String> {
+    let munged = documents.munge(document, entity).map_err(|error| error.to_string())?;
+    if munged.revision != revision {
+        return Err(format!("the wiki gives revision {}, not {revision}", munged.revision));
+    }
+    Ok(Graph::read(munged.triples.text().as_bytes()).expect("a munged set is N-Triples"))
 }
 
 /// The number that is the value of a key's object.

@@ -21,6 +21,11 @@ pub fn iri(scheme: &UrisScheme, entity: EntityId) -> String {
     format!("<{}{entity}>", scheme.concept())
 }
 
+/// Any revision that the store has.
+pub fn anything() -> String {
+    format!("CONSTRUCT {{ ?e {HAS} ?v }} WHERE {{ ?e {VERSION} ?v }} LIMIT 1")
+}
+
 /// At which revisions the store has entities: each [`HAS`] its revision.
 pub fn revisions(scheme: &UrisScheme, entities: &[EntityId]) -> String {
     let entities = values("?e", entities.iter().map(|entity| iri(scheme, *entity)));

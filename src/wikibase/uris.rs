@@ -3,6 +3,8 @@
 //! Promise: an IRI under the entity-data namespace of the chosen wiki, and no other, yields an entity.
 //! Invariant: namespaces decide, never prefix labels. Rules: upstream's `UrisScheme` and `UrisSchemeFactory`.
 
+use crate::wikibase::entity::EntityKind;
+
 /// The namespaces of one Wikibase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrisScheme {
@@ -62,6 +64,16 @@ impl UrisScheme {
             concept,
             properties: None,
             entity_data: [format!("https://{hostname}/{path}"), format!("http://{hostname}/{path}")],
+        }
+    }
+
+    /// Whether the wiki can have entities of that kind: MediaInfo is had by Commons alone, which has nothing else; of others than
+    /// Wikidata it is not known.
+    pub fn may_have(&self, kind: EntityKind) -> bool {
+        let is_media = kind == EntityKind::MediaInfo;
+        match self.properties {
+            Some(_) => is_media,
+            None => !is_media || *self != Self::wikidata(),
         }
     }
 
@@ -133,6 +145,10 @@ mod tests {
         assert_eq!(example.root(), "https://id.example.org/");
         assert_eq!(UrisScheme::commons().root(), "https://commons.wikimedia.org/");
         assert!(UrisScheme::for_host("https://wiki.example.org/").is_err());
+        let may_have = |scheme: &UrisScheme| EntityKind::ALL.map(|kind| scheme.may_have(kind));
+        assert_eq!(may_have(&UrisScheme::wikidata()), [true, true, true, false]);
+        assert_eq!(may_have(&UrisScheme::commons()), [false, false, false, true]);
+        assert_eq!(may_have(&example), [true; 4]);
         assert!(UrisScheme::wikidata().with_concept("Q").is_err());
     }
 }

@@ -5,6 +5,47 @@ use crate::harness::{TestEnv, golden};
 const OLD: &str = "Q1,10\nQ2,20\nQ3,30\nQ4,40\nL1,50\n";
 const NEW: &str = "Q1,10\nQ2,25\nQ4,40\nQ5,60\nL1,49\n";
 
+/// What cannot be read is left out only where that is asked for, and told.
+#[test]
+fn what_is_left_out_is_told() {
+    let env = with_maps();
+    env.write("odd.csv", "Q1,10\nrubbish\nQ4,40\nL1,50\n");
+    let maps = "reconcile maps $DIR/old.csv $DIR/odd.csv";
+    env.run(maps).expect(1, &["odd.csv, line 2"]);
+    env.run(&format!("{maps} --on-bad-entity skip")).expect(0, &["skipped     $DIR/odd.csv: byte 6 (line 2)"]);
+    let dump = DUMP.replace("new.csv", "odd.csv");
+    let json = env.run(&format!("{dump} --dry-run --on-bad-entity skip --json")).expect(0, &[]).json();
+    assert_eq!(json["skipped_count"].as_u64(), Some(1));
+    env.write("odd.ndjson", "{}\n");
+    let places = "reconcile side-outputs --side-outputs $DIR/odd.ndjson --without-api --dry-run --on-bad-entity skip";
+    env.run(places).expect(0, &["skipped      $DIR/odd.ndjson, line 1: "]);
+}
+
+/// Of a kind that the newer map has none of, none is called deleted.
+#[test]
+fn a_map_without_a_kind() {
+    let env = with_maps();
+    env.write("items.csv", "Q1,10\nQ2,20\n");
+    let json = env.run("reconcile maps $DIR/old.csv $DIR/items.csv --json").expect(0, &[]).json();
+    assert_eq!((json["deleted"].as_u64(), json["unchanged"].as_u64()), (Some(2), Some(2)));
+    assert_eq!(json["not_compared"], serde_json::json!(["lexemes"]));
+}
+
+/// A dry run changes nothing, and knows what was sent before.
+#[test]
+fn a_dry_run_looks_only() {
+    let env = with_maps();
+    let send = format!("{DUMP} --source test --to $DIR/e.ndjson --audit $DIR/sent.ndjson");
+    env.run(&format!("{send} --dry-run")).expect(0, &["to send      2 events"]);
+    assert!(!env.path("sent.ndjson").exists() && !env.path("e.ndjson").exists());
+    env.run(&send).expect(0, &["sent         2 events"]);
+    env.run(&format!("{send} --dry-run")).expect(0, &["to send      0 events", "sent before  2 events"]);
+    env.write("mine.json", "{\"my\": \"data\"}");
+    env.run(&send.replace("sent.ndjson", "mine.json").replace("e.ndjson", "f.ndjson"))
+        .expect(2, &["mine.json, line 1"]);
+    assert_eq!(env.read("mine.json"), "{\"my\": \"data\"}");
+}
+
 /// What a map calls deleted is what the wiki has not.
 #[test]
 fn a_map_that_knows_deletions() {
@@ -99,7 +140,12 @@ fn what_a_user_may_get_wrong() {
     let rows: &[(String, i32, &str)] = &[
         (DUMP.to_owned(), 2, "--to"),
         (format!("{DUMP} --to $DIR/e.ndjson"), 2, "--source"),
-        (format!("{DUMP} --to $DIR/e.ndjson --dry-run"), 2, "cannot be used with"),
+        (format!("{DUMP} --to $DIR/e.ndjson --dry-run"), 0, "to send"),
+        (format!("{DUMP} --to http://me:secret@gate.example.org/v1/events --source x"), 2, "never taken from there"),
+        (format!("{DUMP} --to - --source x --json"), 2, "both write to stdout"),
+        (format!("{DUMP} --dry-run --findings $DIR/new.csv --overwrite"), 2, "would destroy it"),
+        (format!("{DUMP} --dry-run --findings $DIR/state/_metadata --overwrite"), 2, "would destroy it"),
+        (format!("{} --dry-run", DUMP.replace("new.csv", "empty.csv")), 1, "empty.csv"),
         (format!("{DUMP} --to kafka:t --source x"), 2, "no Kafka: give its brokers"),
         (format!("{DUMP} --to kafka:a/b --source x --brokers b:1"), 2, "is no name of a topic"),
         (format!("{DUMP} --to $DIR/old.csv --source x"), 2, "old.csv"),
@@ -133,7 +179,16 @@ fn what_a_user_may_get_wrong() {
             3,
             "no answer from",
         ),
+        ("reconcile entities M1 --dry-run".to_owned(), 2, "M1 is no entity of www.wikidata.org"),
+        ("reconcile entities Q1 --uris-scheme commons --dry-run".to_owned(), 2, "Q1 is no entity of commons"),
         ("reconcile maps $DIR/old.csv $DIR/none.csv".to_owned(), 2, "none.csv"),
+        ("reconcile maps $DIR/old.csv $DIR/empty.csv".to_owned(), 1, "empty.csv"),
+        ("reconcile maps $DIR/old.csv $SAMPLES/truthy.nt".to_owned(), 1, "truthy"),
+        (
+            "reconcile maps $DIR/old.csv $DIR/new.csv --output $DIR/old.csv --overwrite".to_owned(),
+            2,
+            "would destroy it",
+        ),
     ];
     for (arguments, code, said) in rows {
         env.run(arguments).expect(*code, &[said]);

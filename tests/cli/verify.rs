@@ -40,6 +40,14 @@ fn what_a_user_may_get_wrong() {
         (format!("verify Q1 --repair --sparql {nowhere}"), 2, "--to"),
         (format!("verify Q1 --sparql {nowhere} --api {wiki}/w/api.php"), 3, "no answer from http://127.0.0.1:1/query"),
         (format!("verify Q1 --sparql {nowhere} --api {nowhere}"), 3, "no answer from"),
+        (format!("verify M1 --sparql {nowhere}"), 2, "M1 is no entity of www.wikidata.org"),
+        (format!("verify Q1 --sparql {} --api {wiki}/w/api.php", saying(200, "")), 1, "the store has no entity"),
+        (
+            format!("verify --entities $DIR/odd.csv --findings $DIR/odd.csv --overwrite --sparql {nowhere}"),
+            2,
+            "would destroy it",
+        ),
+        (format!("verify Q1 --repair --to - --source x --json --sparql {nowhere}"), 2, "both write to stdout"),
         (format!("verify Q1 --sparql {html} --api {wiki}/w/api.php"), 1, "does not answer in Turtle"),
         (format!("verify Q1 --sparql {busy} --api {wiki}/w/api.php"), 1, "the status 500: out of memory"),
         (format!("verify Q1 --sparql ftp://x/ --api {wiki}/w/api.php"), 2, "is no URL of a web server"),
@@ -49,17 +57,22 @@ fn what_a_user_may_get_wrong() {
     }
 }
 
-/// A store without anything lacks what the wiki has.
+/// A store that has another entity only, lacks what the wiki has.
 #[test]
-fn an_empty_store() {
+fn what_a_store_lacks() {
     let env = TestEnv::new();
     let page = r#"{"query":{"pages":[{"title":"Q1","revisions":[{"revid":7,"timestamp":"2026-01-05T00:00:00Z"}]}]}}"#;
-    let (wiki, store) = (saying(200, page), saying(200, ""));
+    let (wiki, store) = (saying(200, page), saying(200, "<http://www.wikidata.org/entity/Q2> <urn:headwater:has> 5 ."));
     let verify = format!("verify Q1 --sparql {store} --api {wiki}/w/api.php");
-    env.run(&verify)
-        .expect(1, &["1 missing in the store", "missing      Q1: revision none in the store, 7 in the wiki"]);
-    env.run(&format!("{verify} --repair --to $DIR/e.ndjson --source test")).expect(0, &["1 event"]);
+    let told = "missing      Q1: revision none in the store, 7 in the wiki";
+    env.run(&verify).expect(1, &["looked at    1 entity", "1 missing in the store", told]);
+    let repair = format!("{verify} --repair --source test --audit $DIR/a.ndjson --to $DIR");
+    env.run(&format!("{repair}/e.ndjson --dry-run")).expect(1, &["to send      1 event"]);
+    env.run(&format!("{repair}/e.ndjson")).expect(0, &["sent         1 event"]);
     assert!(env.read("e.ndjson").contains("\"item\":\"Q1\""));
+    // Sent before, and still wrong.
+    env.run(&format!("{repair}/e.ndjson --dry-run"))
+        .expect(1, &["to send      0 events", "sent before  1 event", "--again"]);
     let young = env.run(&format!("{verify} --grace 3650d --json")).expect(0, &[]).json();
     assert_eq!(young["young"].as_u64(), Some(1));
 }

@@ -69,6 +69,7 @@ impl From<ShipError> for CliError {
             ShipError::Audit(error) => error.into(),
             ShipError::Storage(error) => error.into(),
             ShipError::Stopped => interrupted(),
+            ShipError::Stdout(_) => Self::of(Kind::Unavailable, &error),
             ShipError::Gate { is_passing, .. } => {
                 Self::of(if is_passing { Kind::Unavailable } else { Kind::Data }, &error)
             }
@@ -99,13 +100,13 @@ impl From<VerifyError> for CliError {
         match error {
             VerifyError::Store(error) => error.into(),
             VerifyError::Api(error) => error.into(),
+            VerifyError::Empty => {
+                Self::of(Kind::Data, &error).hint("is it the right endpoint, and is the store loaded?")
+            }
             VerifyError::Fetch(FetchError::Unavailable { .. }) => {
                 Self::of(Kind::Unavailable, &error).hint("is --entity-data right, and is --route needed?")
             }
             VerifyError::Fetch(_) => Self::of(Kind::Data, &error),
-            VerifyError::Revision { .. } => {
-                Self::of(Kind::Data, &error).hint("was the store loaded with munged data of one dump, once?")
-            }
         }
     }
 }

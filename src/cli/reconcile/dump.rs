@@ -5,11 +5,11 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::bootstrap::report::grouped;
+use crate::bootstrap::report::{Skips, grouped};
 use crate::bootstrap::{From, Wiki};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::input::{Dumps, Existing};
+use crate::cli::input::{Dumps, Existing, refuse_overlap};
 use crate::cli::progress::Watcher;
 use crate::cli::reconcile::sending::{SendArgs, Sent};
 use crate::cli::reconcile::wiki::ApiArgs;
@@ -88,6 +88,8 @@ struct Report {
     counts: Counts,
     /// Kinds of which the dump has none.
     not_compared: Vec<&'static str>,
+    #[serde(flatten)]
+    skips: Skips,
     confirmed: Option<Confirmed>,
     findings: Option<String>,
     #[serde(flatten)]
@@ -96,7 +98,7 @@ struct Report {
 
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
-    args.send.check()?;
+    args.send.check(output.json)?;
     let findings = args.findings_file()?;
     let dir = Location::parse(&args.state)?;
     let wiki = args.dumps.wiki.wiki()?;
@@ -107,7 +109,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         let message = format!("{dir} is of the wiki with entities in {concept}, not {}", wiki.scheme.concept());
         return Err(CliError::usage(message));
     }
-    let (evidence, end) = args.evidence(&wiki, until, env)?;
+    let (evidence, skips, end) = args.evidence(&wiki, until, env)?;
     drop(watcher);
     let not_compared: Vec<_> = evidence.lacks(&known.state).into_iter().map(|kind| kind.plural()).collect();
     let mut taken = Taken {
@@ -134,6 +136,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         entities_dumped,
         counts,
         not_compared,
+        skips,
         confirmed,
         findings: args.findings.clone(),
         sent,
@@ -191,6 +194,13 @@ impl Args {
         if self.existing.policy() == OnExisting::Refuse && storage::exists(&file)? {
             return Err(StorageError::AlreadyExists { location: file }.into());
         }
+        let mut read = vec![Location::parse(&self.state)?];
+        read.extend(self.send.audit()?);
+        match &self.revision_map {
+            Some(map) => read.extend(storage::expand(map)?),
+            None => read.extend(self.dumps.locations()?),
+        }
+        refuse_overlap(&file, &read)?;
         Ok(Some(file))
     }
 
@@ -202,8 +212,13 @@ impl Args {
         })
     }
 
-    /// What the dump proves, and when it was complete.
-    fn evidence(&self, wiki: &Wiki, until: Timestamp, env: &Env) -> Result<(Evidence, Option<Timestamp>), CliError> {
+    /// What the dump proves, what was left out of it, and when it was complete.
+    fn evidence(
+        &self,
+        wiki: &Wiki,
+        until: Timestamp,
+        env: &Env,
+    ) -> Result<(Evidence, Skips, Option<Timestamp>), CliError> {
         let policy = self.dumps.bad.policy();
         let Some(map) = &self.revision_map else {
             let files = self.dumps.locations()?;
@@ -213,13 +228,14 @@ impl Args {
             let newest = gathered.headers().newest();
             let longest = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
             let complete = newest.and_then(|newest| Timestamp::from_millis(newest.millis().saturating_add(longest)));
-            return Ok((evidence, self.dump_end.or(complete)));
+            return Ok((evidence, Skips::of(&gathered), self.dump_end.or(complete)));
         };
         let end = self.dump_end.ok_or_else(|| CliError::usage("--revision-map needs --dump-end"))?;
         let From::RevisionMap { files, negative } = self.map_input.from(map)? else {
             return Err(CliError::usage(format!("{map} is no revision map")));
         };
-        Ok((dump::of_map((&files, negative), policy, (end, until), env)?.0, Some(end)))
+        let (evidence, gathered) = dump::of_map((&files, negative), policy, (end, until), env)?;
+        Ok((evidence, Skips::of(&gathered), Some(end)))
     }
 
     fn refuse_many(&self, doubtful: usize) -> Result<(), CliError> {
@@ -302,6 +318,7 @@ impl fmt::Display for Report {
             }
             None => {}
         }
+        self.skips.fmt(f)?;
         if let Some(file) = &self.findings {
             writeln!(f, "written      {file}")?;
         }

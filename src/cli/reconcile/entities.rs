@@ -13,6 +13,7 @@ use crate::env::Env;
 use crate::event::ReconcileAction;
 use crate::reconcile::repair::{BATCH, Repair, Wiki};
 use crate::wikibase::entity::EntityId;
+use crate::wikibase::uris::UrisScheme;
 
 /// Send reconcile events for some entities
 ///
@@ -50,11 +51,9 @@ pub fn entity(text: &str) -> Result<EntityId, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
-    args.send.check()?;
+    args.send.check(output.json)?;
     let scheme = args.wiki.wiki()?.scheme;
-    let mut entities = args.entities.clone();
-    entities.sort_unstable();
-    entities.dedup();
+    let entities = each_once(args.entities.clone(), &scheme)?;
     let repairs = by_hand(&entities, &mut args.api.api(&scheme, env)?)?;
     let sent = args.send.send(&repairs, &scheme, &args.api, env, output)?;
     output.report(&Report { entities: entities.len(), sent })
@@ -63,6 +62,19 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.sent.fmt(f)
+    }
+}
+
+/// The entities in their order, each once. Error: the wiki cannot have one of them, so whatever its page is, it is another's.
+pub fn each_once(mut entities: Vec<EntityId>, scheme: &UrisScheme) -> Result<Vec<EntityId>, CliError> {
+    entities.sort_unstable();
+    entities.dedup();
+    match entities.iter().find(|entity| !scheme.may_have(entity.kind())) {
+        Some(entity) => {
+            let message = format!("{entity} is no entity of {}", scheme.host());
+            Err(CliError::usage(message).hint("is --uris-scheme or --hostname right?"))
+        }
+        None => Ok(entities),
     }
 }
 

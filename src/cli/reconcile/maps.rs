@@ -5,12 +5,11 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::bootstrap::gather;
-use crate::bootstrap::report::grouped;
-use crate::bootstrap::{From, OnBadEntity};
+use crate::bootstrap::report::{Skips, grouped};
+use crate::bootstrap::{BootstrapError, From, gather, guard};
 use crate::cli::Output;
 use crate::cli::error::CliError;
-use crate::cli::input::{BadEntity, Existing, WikiArgs};
+use crate::cli::input::{BadEntity, Existing, WikiArgs, refuse_overlap};
 use crate::cli::progress::Watcher;
 use crate::cli::revision_map::MapInput;
 use crate::dump::scan::Manner;
@@ -67,6 +66,10 @@ struct Report {
     /// The newer one has an older revision.
     older: u64,
     unchanged: u64,
+    /// Kinds of which the newer one has none, so that none of them is called deleted.
+    not_compared: Vec<&'static str>,
+    #[serde(flatten)]
+    skips: Skips,
     written_to: Option<String>,
 }
 
@@ -79,15 +82,19 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     {
         return Err(StorageError::AlreadyExists { location: target.clone() }.into());
     }
+    args.refuse_clash(target.as_ref())?;
     let watcher = Watcher::start(&env.progress, output.quiet);
-    let (old, new) = (args.table(&args.old, env)?, args.table(&args.new, env)?);
+    let mut skips = Skips::default();
+    let (old, new) = (args.table(&args.old, &mut skips, env)?, args.table(&args.new, &mut skips, env)?);
     drop(watcher);
+    let is_lacking = |kind: &EntityKind| new.count(*kind).created == 0 && old.count(*kind).created > 0;
+    let lacking: Vec<_> = EntityKind::ALL.into_iter().filter(is_lacking).collect();
     let mut writer = target.as_ref().map(Writer::create).transpose()?;
     let mut text = b"entity,change,old_revision,new_revision\n".to_vec();
     let mut counts = [0; 4];
     for row in rows(&old, &new) {
         let change = change(row.difference, row.a, row.b);
-        let Some(change) = change else { continue };
+        let Some(change) = change.filter(|_| !lacking.contains(&row.entity.kind())) else { continue };
         counts[change as usize] += 1;
         let Some(writer) = writer.as_mut().filter(|_| args.is_wanted(change)) else { continue };
         let revision = |state: Option<EntityState>| {
@@ -107,6 +114,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let [created, deleted, changed, older] = counts;
     let there = |table: &StateTable| EntityKind::ALL.into_iter().map(|kind| table.count(kind).created).sum::<u64>();
     let (entities_old, entities_new) = (there(&old), there(&new));
+    let not_compared: u64 = lacking.iter().map(|kind| old.count(*kind).created).sum();
     let report = Report {
         old: args.old.clone(),
         new: args.new.clone(),
@@ -116,7 +124,9 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         deleted,
         changed,
         older,
-        unchanged: entities_old - deleted - changed - older,
+        unchanged: entities_old - deleted - changed - older - not_compared,
+        not_compared: lacking.into_iter().map(EntityKind::plural).collect(),
+        skips,
         written_to: target.map(|target| target.to_string()),
     };
     output.result(&report, &report)
@@ -159,21 +169,28 @@ impl Args {
         self.only.is_empty() || self.only.iter().any(|only| only == change.name())
     }
 
-    fn table(&self, text: &str, env: &Env) -> Result<StateTable, CliError> {
-        let policy = self.bad.policy();
-        if is_dump(text) {
-            let wiki = self.wiki.wiki()?;
-            let manner = Manner { scheme: &wiki.scheme, strict: false };
-            return Ok(gather::dumps(&storage::expand(text)?, manner, policy, env)?.table);
+    /// What is read is not to be written over.
+    fn refuse_clash(&self, target: Option<&Location>) -> Result<(), CliError> {
+        let Some(target) = target else { return Ok(()) };
+        for text in [&self.old, &self.new] {
+            refuse_overlap(target, &storage::expand(text)?)?;
         }
-        map(self.map_input.from(text)?, policy, env)
+        Ok(())
     }
-}
 
-fn map(from: From, policy: OnBadEntity, env: &Env) -> Result<StateTable, CliError> {
-    match from {
-        From::RevisionMap { files, negative } => Ok(gather::revision_map(&files, negative, policy, env)?.table),
-        From::Dumps(_) | From::Triples(_) => Err(CliError::usage("no revision map")),
+    fn table(&self, text: &str, skips: &mut Skips, env: &Env) -> Result<StateTable, CliError> {
+        let (policy, wiki) = (self.bad.policy(), self.wiki.wiki()?);
+        let gathered = if is_dump(text) {
+            gather::dumps(&storage::expand(text)?, Manner { scheme: &wiki.scheme, strict: false }, policy, env)?
+        } else {
+            match self.map_input.from(text)? {
+                From::RevisionMap { files, negative } => gather::revision_map(&files, negative, policy, env)?,
+                From::Dumps(_) | From::Triples(_) => return Err(CliError::usage("no revision map")),
+            }
+        };
+        guard::refuse(&gathered, wiki.scheme.entity_data()).map_err(BootstrapError::from)?;
+        skips.extend(Skips::of(&gathered));
+        Ok(gathered.table)
     }
 }
 
@@ -196,6 +213,10 @@ impl fmt::Display for Report {
         for (what, count) in rows {
             writeln!(f, "{what:<10} {}", grouped(count))?;
         }
+        if !self.not_compared.is_empty() {
+            let kinds = self.not_compared.join(", ");
+            writeln!(f, "not compared {kinds}: the newer one has none of these")?;
+        }
         if self.older > 0 {
             writeln!(
                 f,
@@ -203,6 +224,7 @@ impl fmt::Display for Report {
                 grouped(self.older)
             )?;
         }
+        self.skips.fmt(f)?;
         self.written_to.as_ref().map_or(Ok(()), |file| writeln!(f, "written    {file}"))
     }
 }

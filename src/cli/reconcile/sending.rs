@@ -10,16 +10,15 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::offsets::connection::{Connection, topic};
 use crate::cli::progress::Watcher;
 use crate::cli::reconcile::wiki::ApiArgs;
-use crate::cli::runtime;
 use crate::env::Env;
 use crate::event::ReconcileAction;
-use crate::kafka::Partition;
 use crate::kafka::sender::Sender;
+use crate::kafka::{Partition, Topic};
 use crate::reconcile::audit::Audit;
 use crate::reconcile::repair::Repair;
 use crate::reconcile::ship::{Manner, STREAM, Shipped, Shipping, Target};
 use crate::storage::{self, Location, StorageError};
-use crate::web::Calls;
+use crate::web::{self, Calls};
 use crate::wikibase::uris::UrisScheme;
 
 /// The group that Kafka's client is given; none is joined.
@@ -33,8 +32,8 @@ pub struct SendArgs {
     /// Where events go: kafka:TOPIC, the URL of an EventGate (https://…/v1/events), a file of lines, or - for standard output
     #[arg(long, value_name = "PLACE", env = "HEADWATER_RECONCILE_TO")]
     to: Option<String>,
-    /// Send nothing: only say what would be sent
-    #[arg(long, conflicts_with = "to")]
+    /// Send nothing: only say what would be sent there
+    #[arg(long)]
     dry_run: bool,
     /// The tag of the updater that is to repair, such as wdqs_sideoutputs_reconcile@eqiad: that of its --reconcile-source
     #[arg(long, value_name = "TAG", env = "HEADWATER_SOURCE")]
@@ -69,7 +68,7 @@ pub struct Sent {
     creations: u64,
     deletions: u64,
     #[serde(flatten)]
-    shipped: Shipped,
+    pub shipped: Shipped,
     #[serde(skip)]
     first: Vec<String>,
 }
@@ -91,20 +90,39 @@ impl SendArgs {
     }
 
     /// Refuses what cannot work before anything is done.
-    pub fn check(&self) -> Result<(), CliError> {
+    /// `json`: whether the report goes to stdout.
+    pub fn check(&self, json: bool) -> Result<(), CliError> {
         if !self.dry_run && self.to.is_none() {
             return Err(CliError::usage("no place: say where events go with --to, or --dry-run"));
         }
-        if !self.dry_run && self.source.is_none() {
+        if !self.dry_run && self.source.as_ref().is_none_or(|source| source.trim().is_empty()) {
             return Err(CliError::usage("no tag: say which updater is to repair with --source, or --dry-run"));
+        }
+        if json && !self.dry_run && self.to.as_deref() == Some("-") {
+            return Err(CliError::usage("--json and --to - would both write to stdout: send the events to a file"));
         }
         if self.to.as_deref().map_or(Ok(None), topic)?.is_some() {
             self.kafka.settings(GROUP)?;
         }
-        if let Some(file) = &self.audit {
-            Audit::open(&Location::parse(file)?)?;
+        if let Some(file) = self.audit()? {
+            Audit::look(&file)?;
         }
-        Ok(())
+        match self.place()? {
+            Some(Place::File(file)) if !self.dry_run && storage::exists(&file)? => {
+                Err(StorageError::AlreadyExists { location: file }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The file in which is noted what was sent.
+    pub fn audit(&self) -> Result<Option<Location>, CliError> {
+        Ok(self.audit.as_deref().map(Location::parse).transpose()?)
+    }
+
+    /// Whether there is something that says where events go.
+    pub fn has_place(&self) -> bool {
+        self.to.is_some()
     }
 
     /// Sends repairs.
@@ -126,11 +144,10 @@ impl SendArgs {
                 .hint("look at them with --dry-run; is it the state of the same wiki, and are all dumps given?"));
         }
         let of = |action| repairs.iter().filter(|repair| repair.action == action).count() as u64;
-        let audit = self.audit.as_deref().map(Location::parse).transpose()?;
-        let is_shown = self.to.as_deref() == Some("-");
+        let open = if self.dry_run { Audit::look } else { Audit::open };
         let mut shipping = Shipping {
             target: self.target(api, env)?,
-            audit: audit.as_ref().map(Audit::open).transpose()?,
+            audit: self.audit()?.as_ref().map(open).transpose()?,
             manner: Manner {
                 domain: self.domain(scheme),
                 stream: self.stream.clone(),
@@ -142,18 +159,13 @@ impl SendArgs {
             shipped: Shipped::default(),
         };
         let watcher = Watcher::start(&env.progress, output.quiet || self.dry_run);
-        let (mut first, mut printed) = (Vec::new(), Ok(()));
+        let mut first = Vec::new();
         let outcome = shipping.ship(repairs, |json| {
-            let line = String::from_utf8_lossy(json);
-            if is_shown && printed.is_ok() {
-                printed = runtime::print(&format!("{line}\n"));
-            }
             if first.len() < SHOWN {
-                first.push(line.into_owned());
+                first.push(String::from_utf8_lossy(json).into_owned());
             }
         });
         drop(watcher);
-        printed?;
         let shipped = shipping.shipped;
         if let Err(error) = outcome {
             output.note(format_args!("sent before the error: {} of {}\n", shipped.sent, repairs.len()));
@@ -168,24 +180,57 @@ impl SendArgs {
     }
 
     fn target(&self, api: &ApiArgs, env: &Env) -> Result<Target, CliError> {
-        let Some(to) = &self.to else { return Ok(Target::Nowhere) };
-        if to == "-" {
-            return Ok(Target::Stdout);
+        let place = self.place()?;
+        if self.dry_run {
+            return Ok(Target::Nowhere(place.map_or_else(String::new, |place| place.to_string())));
         }
-        if let Some(topic) = topic(to)? {
-            let sender = Sender::new(&self.kafka.settings(GROUP)?)?;
-            return Ok(Target::Topic(Box::new(sender), Partition { topic, number: 0 }));
+        Ok(match place {
+            None => Target::Nowhere(String::new()),
+            Some(Place::Stdout) => Target::Stdout(Box::new(std::io::stdout())),
+            Some(Place::Topic(topic)) => {
+                let sender = Sender::new(&self.kafka.settings(GROUP)?)?;
+                Target::Topic(Box::new(sender), Partition { topic, number: 0 })
+            }
+            Some(Place::Gate(url)) => {
+                let calls = Calls::new(api.user_agent(), self.kafka.timeout()?, MOST, api.routes()?, env)?;
+                Target::Gate(Box::new(calls), url)
+            }
+            Some(Place::File(file)) => Target::file(&file)?,
+        })
+    }
+
+    /// Where events go, as it is said.
+    fn place(&self) -> Result<Option<Place>, CliError> {
+        let Some(to) = &self.to else { return Ok(None) };
+        Ok(Some(match topic(to)? {
+            Some(topic) => Place::Topic(topic),
+            None if to == "-" => Place::Stdout,
+            None if to.starts_with("http://") || to.starts_with("https://") => {
+                web::Target::new(to, &[]).map_err(|error| CliError::usage(error.to_string()))?;
+                Place::Gate(to.clone())
+            }
+            None => Place::File(Location::parse(to)?),
+        }))
+    }
+}
+
+/// Where events go.
+enum Place {
+    Topic(Topic),
+    Gate(String),
+    File(Location),
+    Stdout,
+}
+
+impl fmt::Display for Place {
+    /// As `Target::name` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(topic) => write!(f, "kafka:{topic}"),
+            Self::Gate(url) => f.write_str(url),
+            Self::File(file) => file.fmt(f),
+            Self::Stdout => f.write_str("-"),
         }
-        if to.starts_with("http://") || to.starts_with("https://") {
-            let timeout = self.kafka.timeout()?;
-            let calls = Calls::new(api.user_agent(), timeout, MOST, api.routes()?, env)?;
-            return Ok(Target::Gate(Box::new(calls), to.clone()));
-        }
-        let file = Location::parse(to)?;
-        if storage::exists(&file)? {
-            return Err(StorageError::AlreadyExists { location: file }.into());
-        }
-        Ok(Target::file(&file)?)
     }
 }
 
@@ -197,12 +242,14 @@ impl fmt::Display for Sent {
         let events = self.creations + self.deletions;
         let parts = format!("{} to fetch, {} to delete", grouped(self.creations), grouped(self.deletions));
         match &self.to {
-            Some(to) => write!(f, "sent         {} to {to}", counted(self.shipped.sent, "event"))?,
-            None => write!(f, "to send      {}", counted(events - self.shipped.sent_before, "event"))?,
+            Some(to) => writeln!(f, "sent         {} to {to}", counted(self.shipped.sent, "event"))?,
+            None => writeln!(f, "to send      {}", counted(events - self.shipped.sent_before, "event"))?,
         }
-        writeln!(f, " ({parts})")?;
         if self.shipped.sent_before > 0 {
             writeln!(f, "sent before  {}", counted(self.shipped.sent_before, "event"))?;
+        }
+        if events > 0 {
+            writeln!(f, "in all       {parts}")?;
         }
         if !self.first.is_empty() {
             writeln!(f, "such as")?;

@@ -4,16 +4,18 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::bootstrap::OnBadEntity;
 use crate::bootstrap::report::grouped;
 use crate::cli::Output;
 use crate::cli::error::CliError;
-use crate::cli::input::WikiArgs;
+use crate::cli::input::{BadEntity, WikiArgs};
 use crate::cli::offsets::connection::topic;
 use crate::cli::reconcile::sending::{GROUP, SendArgs, Sent};
 use crate::cli::reconcile::wiki::ApiArgs;
 use crate::env::Env;
 use crate::reconcile::inbox::{InboxError, Place};
 use crate::reconcile::side_outputs::{Counts, NoTag, Told};
+use crate::updater::service::in_full;
 use crate::wikibase::timestamp::Timestamp;
 
 /// Send reconcile events for what the updater told in its side outputs
@@ -30,7 +32,7 @@ Examples:
     --to https://eventgate.example.org/v1/events --source 'wdqs_sideoutputs_reconcile@$DC$'
   headwater reconcile side-outputs --side-outputs mutations.ndjson.side-outputs --dry-run")]
 pub struct Args {
-    /// Where they are: kafka:TOPIC, files of lines of JSON (globs allowed), or a table in Parquet, such as
+    /// Where they are: kafka:TOPIC, files of lines of JSON (globs in their names allowed), or a table in Parquet, such as
     /// /data/lapsed_action/datacenter=eqiad/year=2026/month=1/day=12/hour=10; give it once for each
     #[arg(long = "side-outputs", value_name = "PLACE", required = true)]
     places: Vec<String>,
@@ -44,6 +46,8 @@ pub struct Args {
     #[arg(long)]
     without_api: bool,
     #[command(flatten)]
+    bad: BadEntity,
+    #[command(flatten)]
     wiki: WikiArgs,
     #[command(flatten)]
     api: ApiArgs,
@@ -56,6 +60,8 @@ struct Report {
     #[serde(flatten)]
     counts: Counts,
     #[serde(flatten)]
+    unreadable: Unreadable,
+    #[serde(flatten)]
     sent: Sent,
 }
 
@@ -67,19 +73,47 @@ enum Ended {
 
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
-    args.send.check()?;
+    args.send.check(output.json)?;
     let scheme = args.wiki.wiki()?.scheme;
     let places = args.places.iter().map(|place| args.place(place)).collect::<Result<Vec<_>, _>>()?;
     let mut told = Told::new(&args.send.domain(&scheme), args.send.source());
+    let mut unreadable = Unreadable::default();
     for place in &places {
-        place.each::<Ended>(env, |received| told.take(received).map_err(Ended::Tag))?;
+        place.each::<Ended>(env, |received| match received {
+            Ok(received) => told.take(received).map_err(Ended::Tag),
+            Err(error) if args.bad.policy() == OnBadEntity::Skip => {
+                unreadable.add(&error);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        })?;
     }
     let (repairs, counts) = match args.without_api {
         true => told.repairs(),
         false => told.confirmed(&mut args.api.api(&scheme, env)?)?,
     };
     let sent = args.send.send(&repairs, &scheme, &args.api, env, output)?;
-    output.report(&Report { counts, sent })
+    output.report(&Report { counts, unreadable, sent })
+}
+
+/// What was none, and left out.
+#[derive(Debug, Default, Serialize)]
+struct Unreadable {
+    skipped_count: u64,
+    /// The first of them: where, and why.
+    skipped: Vec<String>,
+}
+
+impl Unreadable {
+    /// How many are told.
+    const TOLD: usize = 10;
+
+    fn add(&mut self, error: &InboxError) {
+        self.skipped_count += 1;
+        if self.skipped.len() < Self::TOLD {
+            self.skipped.push(in_full(error));
+        }
+    }
 }
 
 impl Args {
@@ -122,6 +156,12 @@ impl fmt::Display for Report {
         ];
         for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
             writeln!(f, "passed over  {} {what}", grouped(count))?;
+        }
+        for skipped in &self.unreadable.skipped {
+            writeln!(f, "skipped      {skipped}")?;
+        }
+        if let Some(more @ 1..) = self.unreadable.skipped_count.checked_sub(self.unreadable.skipped.len() as u64) {
+            writeln!(f, "skipped      … and {} more", grouped(more))?;
         }
         self.sent.fmt(f)
     }

@@ -67,7 +67,7 @@ fn what_is_sent_is_what_the_updater_reads() {
         Repair { source: Some("wdqs@codfw".to_owned()), ..repair(4, 7, ReconcileAction::ReconcileCreation) },
     ];
     let mut sent = Vec::new();
-    let mut shipping = shipping(Target::Nowhere, None, &env);
+    let mut shipping = shipping(Target::Nowhere(String::new()), None, &env);
     shipping.ship(&all, |json| sent.push(json.to_vec())).unwrap();
     let mut filter = Filter::wikidata();
     filter.reconcile = Some(ReconcileSource { stream: STREAM.to_owned(), tag: None });
@@ -111,9 +111,19 @@ fn what_an_event_gate_refuses_is_told_and_not_noted() {
             serde_json::json!({ "invalid": [{ "event": events[1], "context": { "message": "no" } }], "error": [] });
         Some(said(207).body(body.to_string().as_bytes()))
     };
+    // Two are, of which one is not told; another's is.
+    let half = |got: &Got| -> Option<Said> {
+        let events: Vec<Value> = serde_json::from_slice(&got.body).unwrap();
+        let body = serde_json::json!({ "invalid": [{ "event": events[1] }], "error": [{ "context": "no" }] });
+        Some(said(207).body(body.to_string().as_bytes()))
+    };
+    let others =
+        |_: &Got| -> Option<Said> { Some(said(207).body(br#"{"invalid": [{"event": {"meta": {"id": "x"}}}]}"#)) };
     type Answer = Box<dyn FnMut(&Got) -> Option<Said> + Send>;
     let rows: Vec<(&str, Answer, u64)> = vec![
         ("a part is not valid", Box::new(partly), 2),
+        ("a part of which not all is told", Box::new(half), 0),
+        ("a part that is another's", Box::new(others), 0),
         ("a part that is not told", Box::new(|_: &Got| Some(said(207))), 0),
         ("all is not valid", Box::new(|_: &Got| Some(said(400).body(b"no such stream"))), 0),
         ("not an EventGate", Box::new(|_: &Got| Some(said(404))), 0),

@@ -68,11 +68,6 @@ impl Graph {
         self.0.is_empty()
     }
 
-    /// Whether it is there.
-    pub fn contains(&self, key: &Key) -> bool {
-        self.0.contains_key(key)
-    }
-
     /// Takes in those of another.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
@@ -237,7 +232,7 @@ mod tests {
         let graph = Graph::read(turtle).unwrap();
         assert_eq!(graph.len(), 3);
         let lines = b"<http://p/a> <http://p/c> \"x\"@en .\n<http://p/a> <http://p/c> 01 .\n";
-        assert!(Graph::read(lines).unwrap().iter().all(|(key, _)| graph.contains(key)));
+        assert!(Graph::read(lines).unwrap().iter().all(|(key, _)| graph.0.contains_key(key)));
         let cut = Graph::read(b"<http://p/a> <http://p/c> \"x").unwrap_err();
         assert!(!cut.message.is_empty());
         assert_eq!(Graph::read(b"\xff").unwrap_err().offset, 0);

@@ -14,6 +14,7 @@ pub const HAS: &str = "<urn:headwater:has>";
 
 const VERSION: &str = "<http://schema.org/version>";
 const ABOUT: &str = "<http://schema.org/about>";
+const COMPLEMENT: &str = "<http://www.w3.org/2002/07/owl#complementOf>";
 const PARTS: &str = "<http://www.w3.org/ns/lemon/ontolex#lexicalForm>|<http://www.w3.org/ns/lemon/ontolex#sense>";
 
 /// The IRI of an entity.
@@ -33,14 +34,16 @@ pub fn revisions(scheme: &UrisScheme, entities: &[EntityId]) -> String {
 }
 
 /// Which nodes of the store belong to an entity, besides itself: it [`HAS`] its statements, the articles about it, its forms and
-/// senses and their statements.
+/// senses and their statements, and what a property's class of what has no value is the complement of.
 pub fn nodes(scheme: &UrisScheme, entity: EntityId) -> String {
-    let (entity, statements) = (iri(scheme, entity), format!("{}statement/", scheme.concept()));
+    let (id, entity, statements) = (entity, iri(scheme, entity), format!("{}statement/", scheme.concept()));
     let is_statement = format!("FILTER(isIRI(?s) && STRSTARTS(STR(?s), \"{statements}\"))");
+    let no_value = format!("<{}prop/novalue/{id}>", scheme.property_root());
     format!(
         "CONSTRUCT {{ {entity} {HAS} ?s }} WHERE {{\n\
          {{ {entity} ?claim ?s . {is_statement} }}\n\
          UNION {{ ?s {ABOUT} {entity} }}\n\
+         UNION {{ {no_value} {COMPLEMENT} ?s }}\n\
          UNION {{ {entity} {PARTS} ?s }}\n\
          UNION {{ {entity} {PARTS} ?part . ?part ?claim ?s . {is_statement} }}\n}}"
     )

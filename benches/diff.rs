@@ -1,9 +1,12 @@
 //! How fast one core goes from two documents of an entity, as `Special:EntityData` gives them, to a message: diffs a second, the
 //! median of several rounds over made-up items of about 20 KB. The fetch is not in it.
 //!
-//! Run with `cargo bench --bench diff`.
+//! Run with `cargo bench --bench diff`, or `-- DIR` with documents in files like `1-Q42.from.ttl` and `1-Q42.to.ttl`, to have the same that
+//! others are measured with.
 
 use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use headwater::diff;
@@ -28,17 +31,22 @@ struct Item {
 }
 
 fn main() {
-    let items: Vec<_> = (0..).filter_map(item).take(ITEMS).collect();
-    let size = items.iter().map(|item| item.from.len()).sum::<usize>() / ITEMS;
+    let dir = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let items: Vec<_> = match dir {
+        Some(dir) => from_files(Path::new(&dir)),
+        None => (0..).filter_map(item).take(ITEMS).collect(),
+    };
+    let size = items.iter().map(|item| item.from.len()).sum::<usize>() / items.len();
     let mut documents = Documents::new(&UrisScheme::wikidata());
     let mut munge =
         |item: &Item, text: &str| documents.munge(text.as_bytes(), item.id).expect("made-up items are good");
     let munged: Vec<_> = items.iter().map(|item| (munge(item, &item.from), munge(item, &item.to))).collect();
-    let triples = munged.iter().map(|(from, _)| from.triples.len()).sum::<usize>() / ITEMS;
-    let memory = munged.iter().map(|(from, _)| from.triples.memory()).sum::<usize>() / ITEMS;
-    let messages = munged.iter().map(|(from, to)| message(from, to).len()).sum::<usize>() / ITEMS;
+    let triples = munged.iter().map(|(from, _)| from.triples.len()).sum::<usize>() / items.len();
+    let memory = munged.iter().map(|(from, _)| from.triples.memory()).sum::<usize>() / items.len();
+    let messages = munged.iter().map(|(from, to)| message(from, to).len()).sum::<usize>() / items.len();
     println!(
-        "{ITEMS} items: {size} bytes of Turtle, {triples} triples kept in {memory} bytes, messages of {messages} bytes"
+        "{} items: {size} bytes of Turtle, {triples} triples kept in {memory} bytes, messages of {messages} bytes",
+        items.len()
     );
     measure("two documents to a message", &items, |item, _| {
         let (from, to) = (munge(item, &item.from), munge(item, &item.to));
@@ -56,7 +64,7 @@ fn measure(what: &str, items: &[Item], mut work: impl FnMut(&Item, usize) -> usi
         for _ in 0..TIMES {
             items.iter().enumerate().for_each(|(at, item)| assert!(work(item, at) > 0));
         }
-        (TIMES * ITEMS) as f64 / start.elapsed().as_secs_f64()
+        (TIMES * items.len()) as f64 / start.elapsed().as_secs_f64()
     };
     let mut rates: Vec<_> = (0..ROUNDS).map(|_| round()).collect();
     rates.sort_by(f64::total_cmp);
@@ -90,6 +98,19 @@ fn message(from: &MungedEntity, to: &MungedEntity) -> Vec<u8> {
         message.write(&mut out);
     }
     out
+}
+
+/// The items of a directory.
+fn from_files(dir: &Path) -> Vec<Item> {
+    let text = |path: &Path| fs::read_to_string(path).expect("a document is text");
+    let read = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?.strip_suffix(".from.ttl")?;
+        let id = EntityId::parse(name.rsplit('-').next()?.as_bytes()).expect("the name ends with an entity");
+        let to = dir.join(format!("{name}.to.ttl"));
+        Some(Item { id, from: text(&path), to: text(&to) })
+    };
+    let files = fs::read_dir(dir).expect("the directory can be read").map(|entry| entry.expect("an entry").path());
+    files.filter_map(read).collect()
 }
 
 /// The item made of that seed, if it is of the size wanted.

@@ -145,19 +145,12 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     let findings = args.findings_file()?;
     let scheme = args.wiki.wiki()?.scheme;
     let (entities, seed) = args.chosen(&scheme, env)?;
-    let mut file = findings.as_ref().map(|file| Appended::open(file, 0)).transpose()?;
-    let store = args.store(env)?;
-    let defaults = entity_data::Settings::new(&scheme);
-    let fetcher = Fetcher::new(
-        entity_data::Settings {
-            entity_data: args.entity_data.clone().unwrap_or(defaults.entity_data.clone()),
-            routes: args.api.routes()?,
-            user_agent: args.api.user_agent().to_owned(),
-            ..defaults
-        },
-        env,
-    )?;
-    let mut api = args.api.api(&scheme, env)?;
+    let mut found = Found {
+        report: Report { seed, findings: args.findings.clone(), ..Report::default() },
+        repairs: Vec::new(),
+        file: findings.as_ref().map(|file| Appended::open(file, 0)).transpose()?,
+    };
+    let (store, fetcher, mut api) = (args.store(env)?, args.fetcher(&scheme, env)?, args.api.api(&scheme, env)?);
     let watcher = Watcher::start(&env.progress, output.quiet);
     let mut verifier = Verifier {
         store: &store,
@@ -167,36 +160,44 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         young_since: before((env.now)(), args.grace.duration()),
         env,
     };
-    let mut report = Report { seed, findings: args.findings.clone(), ..Report::default() };
-    let mut repairs = Vec::new();
-    let checked = verifier.check::<CliError>(&entities, |checked| {
-        let Some(finding) = report.count(&checked) else { return Ok(()) };
-        repairs.extend(repair(&checked));
-        if let Some(file) = &mut file {
-            // As it is found: who breaks off keeps what is known by then.
-            let json = serde_json::to_vec(&finding).map_err(|error| CliError::bug(&error))?;
-            file.append(&[&*json, b"\n"].concat())?;
-            file.flush()?;
-        }
-        if report.first.len() < SHOWN.0 {
-            report.first.push(finding.shortened());
-        }
-        Ok(())
-    });
-    let checked = checked.and_then(|()| {
-        report.orphans = args.orphans.then(|| verifier.orphans()).transpose()?;
-        Ok(())
-    });
+    let checked = verifier.check::<CliError>(&entities, |checked| found.take(&checked));
+    let orphans = checked.and_then(|()| Ok(args.orphans.then(|| verifier.orphans()).transpose()?));
     drop(watcher);
-    if checked.is_err() && report.entities > 0 {
+    let Found { mut report, repairs, .. } = found;
+    if orphans.is_err() && report.entities > 0 {
         output.note(format_args!("before the error:\n{report}"));
     }
-    checked?;
+    report.orphans = orphans?;
     if args.repair {
         report.sent = Some(args.send.send(&repairs, &scheme, &args.api, env, output)?);
     }
     output.report(&report)?;
     report.verdict()
+}
+
+/// What was found so far.
+struct Found {
+    report: Report,
+    repairs: Vec<Repair>,
+    /// Where it is written.
+    file: Option<Appended>,
+}
+
+impl Found {
+    /// Takes what was found of an entity, and writes it at once: who breaks off keeps what is known by then.
+    fn take(&mut self, checked: &Checked) -> Result<(), CliError> {
+        let Some(finding) = self.report.count(checked) else { return Ok(()) };
+        self.repairs.extend(repair(checked));
+        if let Some(file) = &mut self.file {
+            let json = serde_json::to_vec(&finding).map_err(|error| CliError::bug(&error))?;
+            file.append(&[&*json, b"\n"].concat())?;
+            file.flush()?;
+        }
+        if self.report.first.len() < SHOWN.0 {
+            self.report.first.push(finding.shortened());
+        }
+        Ok(())
+    }
 }
 
 /// What brings an entity to what the wiki says, where it is wrong.
@@ -241,6 +242,17 @@ impl Args {
         }
         refuse_overlap(&file, &read)?;
         Ok(Some(file))
+    }
+
+    fn fetcher(&self, scheme: &UrisScheme, env: &Env) -> Result<Fetcher, CliError> {
+        let defaults = entity_data::Settings::new(scheme);
+        let settings = entity_data::Settings {
+            entity_data: self.entity_data.clone().unwrap_or_else(|| defaults.entity_data.clone()),
+            routes: self.api.routes()?,
+            user_agent: self.api.user_agent().to_owned(),
+            ..defaults
+        };
+        Ok(Fetcher::new(settings, env)?)
     }
 
     fn store(&self, env: &Env) -> Result<Store, CliError> {

@@ -35,7 +35,7 @@ impl Appended {
         Self::open_at(location, true, |mut file| {
             let mut text = Vec::new();
             let read = file.read_to_end(&mut text);
-            read.map_err(|error| StorageError::from(failed_io(location, "read", error)))?;
+            read.map_err(|error| failed_io(location, "read", error))?;
             size(&text)
         })
     }
@@ -56,7 +56,7 @@ impl Appended {
             file.set_len(size)?;
             file.seek(SeekFrom::Start(size))
         };
-        cut().map_err(|error| StorageError::from(failed_io(location, "open", error)))?;
+        cut().map_err(|error| failed_io(location, "open", error))?;
         Ok(Self { location: location.clone(), file: BufWriter::with_capacity(1 << 16, file), size })
     }
 

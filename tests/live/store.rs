@@ -2,10 +2,12 @@
 //!
 //! Promise: it listens on loopback only, on a free port, and is killed when it is dropped.
 
+#![allow(clippy::unwrap_used, reason = "what fails ends the test")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,24 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Oxigraph {
     process: Child,
     port: u16,
-    data: PathBuf,
 }
 
 impl Oxigraph {
     /// Starts one; what is in `data` is there.
     pub fn start(data: &Path) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let store = Self { process: serve(data, port), port, data: data.to_owned() };
+        let store = Self { process: serve(data, port), port };
         store.wait();
         store
-    }
-
-    /// Kills it at once and starts it again, in the same place.
-    #[allow(dead_code, reason = "what follows the stream is tested with it")]
-    pub fn kill_and_restart(&mut self) {
-        self.kill();
-        self.process = serve(&self.data, self.port);
-        self.wait();
     }
 
     /// Its endpoint of queries.
@@ -90,16 +83,12 @@ impl Oxigraph {
             thread::sleep(Duration::from_millis(20));
         }
     }
-
-    fn kill(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Drop for Oxigraph {
     fn drop(&mut self) {
-        self.kill();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

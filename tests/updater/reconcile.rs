@@ -176,7 +176,8 @@ fn events(repairs: &[Repair], domain: &str, env: &Env) -> Vec<Record> {
         again: false,
     };
     let mut records = Vec::new();
-    let mut shipping = Shipping { target: Target::Nowhere, audit: None, manner, env, shipped: Shipped::default() };
+    let mut shipping =
+        Shipping { target: Target::Nowhere(String::new()), audit: None, manner, env, shipped: Shipped::default() };
     let time = (env.now)().millis();
     let record = |json: &[u8]| Record {
         topic: STREAM.to_owned(),

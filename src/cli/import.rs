@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::bootstrap::{self, From};
 use crate::cli::Output;
 use crate::cli::error::CliError;
-use crate::cli::input::{Dumps, Existing, MungeArgs, SavepointForm};
+use crate::cli::input::{Dumps, Existing, MungeArgs, SavepointForm, memory};
 use crate::cli::progress::Watcher;
 use crate::cli::revision_map::MapOutput;
 use crate::compression::Compression;
@@ -68,10 +68,9 @@ pub struct Args {
     /// End the run when more entities than this cannot be munged
     #[arg(long, value_name = "N", default_value_t = 1000, env = "HEADWATER_MAX_BAD_ENTITIES")]
     max_bad_entities: u64,
-    /// How much memory the run may use, beside 9 bytes for each entity of the dumps
-    #[arg(long, value_name = "MIB", default_value_t = 768, env = "HEADWATER_MEMORY",
-        value_parser = clap::value_parser!(u64).range(256..))]
-    memory: u64,
+    /// How much memory the run may use, at least 256MiB, beside 9 bytes for each entity of the dumps
+    #[arg(long, value_name = "SIZE", default_value = "768MiB", env = "HEADWATER_MEMORY", value_parser = enough)]
+    memory: usize,
     /// A local directory for what does not fit into memory. Default: the output's own, or the system's if that is no disk
     #[arg(long, value_name = "DIR", env = "HEADWATER_TEMP_DIR")]
     temp_dir: Option<PathBuf>,
@@ -105,17 +104,38 @@ struct TableArgs {
     /// The wiki in the table's partition. Default: wikidata, commons or the host's name
     #[arg(long, value_name = "NAME", env = "HEADWATER_WIKI")]
     wiki: Option<String>,
-    /// How characters beyond ASCII stand in a table's cells: escaped as upstream's import does, or as they are
-    #[arg(long, value_enum, default_value_t = EncodingArg::Sesame, env = "HEADWATER_ENCODING")]
-    encoding: EncodingArg,
-    /// The level of Zstandard that a table is compressed with; 0: not at all
-    #[arg(long, value_name = "LEVEL", default_value_t = 1, env = "HEADWATER_ZSTD_LEVEL",
-        value_parser = clap::value_parser!(i32).range(0..=19))]
-    zstd_level: i32,
+    /// How characters beyond ASCII stand in a table's cells: escaped as upstream's import does, or as they are [default: sesame]
+    #[arg(long, value_enum, env = "HEADWATER_ENCODING")]
+    encoding: Option<EncodingArg>,
+    /// The level of Zstandard that a table is compressed with [default: 1]; 0: not at all
+    #[arg(long, value_name = "LEVEL", env = "HEADWATER_ZSTD_LEVEL", value_parser = clap::value_parser!(i32).range(0..=19))]
+    zstd_level: Option<i32>,
     /// Rows of a table's row group, about
     #[arg(long, value_name = "N", default_value_t = 262_144, env = "HEADWATER_ROW_GROUP_ROWS",
         value_parser = clap::value_parser!(u32).range(1024..=4_194_304))]
     row_group_rows: u32,
+}
+
+impl TableArgs {
+    /// The first that is given of those that only a table can follow.
+    fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--date", self.date.is_some()),
+            ("--wiki", self.wiki.is_some()),
+            ("--encoding", self.encoding.is_some()),
+            ("--zstd-level", self.zstd_level.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
+}
+
+/// The memory that an import can do with.
+fn enough(text: &str) -> Result<usize, String> {
+    const LEAST: usize = 256 << 20;
+    match memory(text)? {
+        bytes if bytes < LEAST => Err("an import takes 256MiB at least".to_owned()),
+        bytes => Ok(bytes),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -165,6 +185,9 @@ fn config(args: &Args) -> Result<Config, CliError> {
     if is_table && args.compression != CompressionArg::None {
         return Err(CliError::usage("--compression is for nt and ttl; a table has --zstd-level"));
     }
+    if let Some(option) = args.table.given().filter(|_| !is_table) {
+        return Err(CliError::usage(format!("{option} is for a table, not for nt and ttl")));
+    }
     let distinct = args.dedup.unwrap_or(if is_table { Dedup::Exact } else { Dedup::None }) == Dedup::Exact;
     let files = match (args.chunk_size, args.num_partitions) {
         (Some(entities), _) => Files::Entities(entities),
@@ -207,17 +230,17 @@ fn config(args: &Args) -> Result<Config, CliError> {
         },
         compression: args.compression.into(),
         encoding: match args.table.encoding {
-            EncodingArg::Sesame => Encoding::Sesame,
-            EncodingArg::Utf8 => Encoding::Utf8,
+            None | Some(EncodingArg::Sesame) => Encoding::Sesame,
+            Some(EncodingArg::Utf8) => Encoding::Utf8,
         },
         munge,
         distinct,
         files,
         partition,
-        level: args.table.zstd_level,
+        level: args.table.zstd_level.unwrap_or(1),
         group_rows: args.table.row_group_rows as usize,
         max_bad: args.max_bad_entities,
-        memory: args.memory << 20,
+        memory: args.memory as u64,
     })
 }
 
@@ -235,7 +258,7 @@ impl Args {
 fn date(date: Option<&str>) -> Result<Option<String>, CliError> {
     match date {
         Some(date) if !is_day(date) => {
-            Err(CliError::usage(format!("--date {date:?}: a day is of 8 digits, such as 20260105")))
+            Err(CliError::usage(format!("--date {date:?} is no day: one is of 8 digits, such as 20260105")))
         }
         date => Ok(date.map(str::to_owned)),
     }

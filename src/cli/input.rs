@@ -84,6 +84,23 @@ pub fn refuse_overlap(written: &Location, read: &[Location]) -> Result<(), CliEr
     }
 }
 
+/// Reads a size of memory, in bytes: `1GiB`, `500 MB`; a number alone is in MiB.
+pub fn memory(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, usize); 7] = [
+        ("", 1 << 20),
+        ("kB", 1000),
+        ("MB", 1000 * 1000),
+        ("GB", 1000 * 1000 * 1000),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+    ];
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = UNITS.iter().find(|(name, _)| *name == unit.trim()).map(|(_, bytes)| *bytes);
+    let bytes = number.parse().ok().zip(unit).and_then(|(number, unit): (usize, usize)| number.checked_mul(unit));
+    bytes.ok_or_else(|| "a size is a whole number, of MiB or with kB, MB, GB, KiB, MiB or GiB".to_owned())
+}
+
 /// What the munge leaves out.
 #[derive(Debug, Args)]
 pub struct MungeArgs {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::bootstrap::report::counted;
 use crate::cli::Output;
 use crate::cli::error::CliError;
-use crate::cli::input::Existing;
+use crate::cli::input::{Existing, memory};
 use crate::env::Env;
 use crate::savepoint::OnExisting;
 use crate::sql::engine::Engine;
@@ -18,8 +18,6 @@ use crate::sql::form::Form;
 use crate::sql::statements::{self, BuiltIn};
 use crate::sql::{Settings, SqlError};
 use crate::storage::{self, Location, StorageError, Writer};
-
-const GIB: usize = 1 << 30;
 
 /// Run a SQL statement over triples tables, revision maps and savepoints
 ///
@@ -50,7 +48,7 @@ pub struct Args {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     values: Vec<String>,
     /// What the result looks like [default: as the name of --output says, or table]
-    #[arg(long, value_enum, value_name = "FORM", env = "HEADWATER_FORMAT")]
+    #[arg(long, value_enum, value_name = "FORM", env = "HEADWATER_SQL_FORMAT")]
     format: Option<FormArg>,
     /// Write the result to this file
     #[arg(long, value_name = "FILE", env = "HEADWATER_OUTPUT")]
@@ -58,7 +56,7 @@ pub struct Args {
     #[command(flatten)]
     existing: Existing,
     /// The memory for sorting and grouping; what needs more goes to disk, into TMPDIR
-    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = size, env = "HEADWATER_MEMORY")]
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = memory, env = "HEADWATER_MEMORY")]
     memory: usize,
     /// List the statements that come with headwater, and what they read and give
     #[arg(long, conflicts_with_all = ["file", "command"])]
@@ -199,23 +197,6 @@ fn write_to(
     let rows = write(&mut file)?;
     file.finish()?;
     Ok(Some(rows))
-}
-
-/// Reads a size: `1GiB`, `500 MB`, `1073741824`.
-fn size(text: &str) -> Result<usize, String> {
-    const UNITS: [(&str, usize); 7] = [
-        ("", 1),
-        ("kB", 1000),
-        ("MB", 1000 * 1000),
-        ("GB", 1000 * 1000 * 1000),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", GIB),
-    ];
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let unit = UNITS.iter().find(|(name, _)| *name == unit.trim()).map(|(_, bytes)| *bytes);
-    let bytes = number.parse().ok().zip(unit).and_then(|(number, unit): (usize, usize)| number.checked_mul(unit));
-    bytes.ok_or_else(|| "a size is a whole number and kB, MB, GB, KiB, MiB or GiB".to_owned())
 }
 
 /// A statement that comes with headwater, as `--list` shows it.

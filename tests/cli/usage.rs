@@ -31,6 +31,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("--format nt --output $SAMPLES/items.ttl", &["is no directory", "hint: "]),
     ("--format nt --output $SAMPLES/items.ttl/x", &["is no directory", "hint: "]),
     ("--format parquet --date 20261301 --output $DIR/out", &["20261301", "8 digits"]),
+    ("--format nt --date 20260105 --output $DIR/out", &["--date is for a table"]),
+    ("--format ttl --encoding utf8 --output $DIR/out", &["--encoding is for a table"]),
+    ("--format nt --memory 100MiB --output $DIR/out", &["256MiB at least"]),
+    ("--format nt --memory much --output $DIR/out", &["a size is a whole number"]),
     (
         "--format ttl --no-skolemize --dedup exact --chunk-size 9 --output $DIR/out",
         &["--no-skolemize with --dedup exact", "hint: "],

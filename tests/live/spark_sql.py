@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every statement in sql/ on Spark and on headwater, over the same tables, and compares rows and order.
 
-Needs Java 17 and `pip install pyspark`. The default tables are those that `cargo test --release --test sql` leaves in
+Needs Java 17 and `pip install pyspark`. The default tables are those that `cargo test --release --features sql --test sql` leaves in
 target/tmp/sql; with --triples, any triples table. Ends with 1 if a statement gives something else on Spark.
 """
 
@@ -20,7 +20,7 @@ def on_headwater(program, statement, tables, values):
     command = [program, "sql", str(statement), "--json", "--quiet"]
     command += [f"--table={name}={place}" for name, place in tables.items()]
     command += [f"--set={name}={value}" for name, value in values.items()]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     return [list(json.loads(line).items()) for line in lines]
 
 
@@ -35,13 +35,15 @@ def main():
     parser.add_argument("--triples", default=str(made / "triples"), help="a directory of Parquet files")
     parser.add_argument("--old", default=str(made / "old.csv"), help="a revision map with a header")
     parser.add_argument("--new", default=str(made / "new.csv"), help="a revision map with a header")
+    parser.add_argument("--state", default=str(made / "state"), help="a savepoint of headwater's format")
     parser.add_argument("--entity", default="Q12")
     args = parser.parse_args()
 
-    tables = {"triples": args.triples, "old": args.old, "new": args.new}
+    tables = {"triples": args.triples, "old": args.old, "new": args.new, "state": args.state}
     spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     spark.read.parquet(args.triples).createOrReplaceTempView("triples")
+    spark.read.parquet(args.state + "/state").createOrReplaceTempView("state")
     for name in ("old", "new"):
         table = spark.read.csv(tables[name], header=True, schema="entity STRING, revision BIGINT")
         table.createOrReplaceTempView(name)

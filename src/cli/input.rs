@@ -8,7 +8,8 @@ use crate::bootstrap::{From, OnBadEntity, Wiki};
 use crate::cli::error::CliError;
 use crate::munge::Options;
 use crate::savepoint::{Format, OnExisting, Target, flink};
-use crate::storage::Location;
+use crate::storage::{self, Location, StorageError};
+use crate::web::Route;
 use crate::wikibase::uris::UrisScheme;
 
 /// Which dumps, and how to read them.
@@ -73,15 +74,10 @@ pub struct BadEntity {
     on_bad_entity: Option<OnBad>,
 }
 
-/// Refuses to write over what is read.
-pub fn refuse_overlap(written: &Location, read: &[Location]) -> Result<(), CliError> {
-    match read.iter().find(|read| read.overlaps(written)) {
-        None => Ok(()),
-        Some(read) => {
-            Err(CliError::usage(format!("{written} is to be written, and {read} is read: that would destroy it"))
-                .hint("choose another place"))
-        }
-    }
+/// Whom to ask in the place of a host, as it is typed.
+pub fn routes(texts: &[String]) -> Result<Vec<Route>, CliError> {
+    let route = |text: &String| Route::parse(text).map_err(|error| CliError::usage(error.to_string()));
+    texts.iter().map(route).collect()
 }
 
 /// Reads a size of memory, in bytes: `1GiB`, `500 MB`; a number alone is in MiB.
@@ -276,5 +272,24 @@ impl Existing {
     /// The policy.
     pub fn policy(self) -> OnExisting {
         if self.overwrite { OnExisting::Overwrite } else { OnExisting::Refuse }
+    }
+
+    /// The file that `text` names, if it may be written: never where it is one of those that are `read`.
+    pub fn target(
+        self,
+        text: Option<&str>,
+        read: impl FnOnce() -> Result<Vec<Location>, CliError>,
+    ) -> Result<Option<Location>, CliError> {
+        let Some(file) = text.map(Location::parse).transpose()? else { return Ok(None) };
+        if self.policy() == OnExisting::Refuse && storage::exists(&file)? {
+            return Err(StorageError::AlreadyExists { location: file }.into());
+        }
+        match read()?.iter().find(|read| read.overlaps(&file)) {
+            None => Ok(Some(file)),
+            Some(read) => {
+                let message = format!("{file} is to be written, and {read} is read: that would destroy it");
+                Err(CliError::usage(message).hint("choose another place"))
+            }
+        }
     }
 }

@@ -1,14 +1,13 @@
 //! `headwater verify`: a store against the wiki.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::bootstrap::report::{counted, grouped};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::input::{Existing, WikiArgs, refuse_overlap};
+use crate::cli::input::{Existing, WikiArgs};
 use crate::cli::progress::Watcher;
 use crate::cli::reconcile::entities::{each_once, entity};
 use crate::cli::reconcile::sending::{SendArgs, Sent};
@@ -18,14 +17,13 @@ use crate::env::Env;
 use crate::event::ReconcileAction;
 use crate::offsets::span::Span;
 use crate::reconcile::repair::Repair;
-use crate::savepoint::{self, OnExisting};
+use crate::savepoint;
 use crate::sparql::{self, Store};
 use crate::storage::appended::Appended;
-use crate::storage::{self, Location, StorageError};
+use crate::storage::{self, Location};
 use crate::verify::sample::sample;
 use crate::verify::{Checked, Orphans, Verdict, Verifier};
 use crate::wikibase::entity::EntityId;
-use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
 
 /// How much of what is no entity is told, in characters.
@@ -157,7 +155,7 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
         fetcher: &fetcher,
         wiki: &mut api,
         scheme: &scheme,
-        young_since: before((env.now)(), args.grace.duration()),
+        young_since: (env.now)().before(args.grace.duration()),
         env,
     };
     let checked = verifier.check::<CliError>(&entities, |checked| found.take(&checked));
@@ -232,16 +230,13 @@ impl Args {
     }
 
     fn findings_file(&self) -> Result<Option<Location>, CliError> {
-        let Some(file) = self.findings.as_deref().map(Location::parse).transpose()? else { return Ok(None) };
-        if self.existing.policy() == OnExisting::Refuse && storage::exists(&file)? {
-            return Err(StorageError::AlreadyExists { location: file }.into());
-        }
-        let mut read = Vec::from_iter(self.send.audit()?);
-        for text in self.entities.iter().chain(&self.state) {
-            read.push(Location::parse(text)?);
-        }
-        refuse_overlap(&file, &read)?;
-        Ok(Some(file))
+        self.existing.target(self.findings.as_deref(), || {
+            let mut read = Vec::from_iter(self.send.audit()?);
+            for text in self.entities.iter().chain(&self.state) {
+                read.push(Location::parse(text)?);
+            }
+            Ok(read)
+        })
     }
 
     fn fetcher(&self, scheme: &UrisScheme, env: &Env) -> Result<Fetcher, CliError> {
@@ -286,11 +281,6 @@ fn listed(file: &Location) -> Result<Vec<EntityId>, CliError> {
         }
     }
     Ok(entities)
-}
-
-fn before(time: Timestamp, span: Duration) -> Timestamp {
-    let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(time.millis().saturating_sub(millis)).unwrap_or_default()
 }
 
 impl Report {

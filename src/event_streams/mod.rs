@@ -162,7 +162,7 @@ impl EventStream {
             is_direct: target.host().is_some(),
         })?;
         let tasks = Arc::new(Tasks::start(1).map_err(SetUpError::Threads)?);
-        let begin = before(settings.since.unwrap_or_else(|| before((env.now)(), settings.tolerance)), settings.margin);
+        let begin = settings.since.unwrap_or_else(|| (env.now)().before(settings.tolerance)).before(settings.margin);
         let mut stream = Self {
             target,
             client,
@@ -327,7 +327,7 @@ impl EventStream {
         hear(&mut self.heard, what);
         let now = (self.now)();
         let since = *self.unanswered.get_or_insert(now);
-        if self.settings.patience.is_some_and(|patience| before(now, patience) >= since) {
+        if self.settings.patience.is_some_and(|patience| now.before(patience) >= since) {
             return Err(StreamError::OutOfReach { url: url(), since, heard: self.heard() });
         }
         let pause = self.pause(asked);
@@ -382,7 +382,7 @@ impl Bounds {
         };
         let (asked, came) = (self.reached?, time?);
         let unseen_until = self.answered.map_or(came, |answered| came.min(answered));
-        (before(unseen_until, self.tolerance) > asked).then_some((asked, came, offsets))
+        (unseen_until.before(self.tolerance) > asked).then_some((asked, came, offsets))
     }
 
     /// An event was taken.
@@ -390,12 +390,6 @@ impl Bounds {
         self.is_verified |= time.is_some() || standing == Standing::Behind;
         self.reached = self.reached.max(time);
     }
-}
-
-/// So much before a moment.
-fn before(moment: Timestamp, time: Duration) -> Timestamp {
-    let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(moment.millis().saturating_sub(millis)).unwrap_or_default()
 }
 
 fn hear(heard: &mut VecDeque<String>, what: String) {

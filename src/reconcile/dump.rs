@@ -105,7 +105,7 @@ pub fn of_dumps(
     let last = match end {
         End::At(end) if end <= until => None,
         End::At(_) => Some(Timestamp::default()),
-        End::After(longest) => Some(before(until, longest)),
+        End::After(longest) => Some(until.before(longest)),
     };
     let mut gathered = gather::dumps_by(dumps, manner, on_bad_entity, last, env)?;
     guard::refuse(&gathered, wiki.scheme.entity_data())?;
@@ -137,9 +137,4 @@ pub fn of_map(
     let (settled, unsettled) =
         if is_complete { (table, StateTable::default()) } else { (StateTable::default(), table) };
     Ok((Evidence { settled, unsettled, is_complete }, gathered))
-}
-
-fn before(time: Timestamp, span: Duration) -> Timestamp {
-    let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(time.millis().saturating_sub(millis)).unwrap_or_default()
 }

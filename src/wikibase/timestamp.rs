@@ -4,6 +4,7 @@
 //! Invariant: a text without a time zone is refused, never read in some local zone.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
 
@@ -38,6 +39,12 @@ impl Timestamp {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub fn millis(self) -> i64 {
         self.0.timestamp_millis()
+    }
+
+    /// So much before; the epoch, where there is no such time.
+    pub fn before(self, time: Duration) -> Self {
+        let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.millis().saturating_sub(millis)).unwrap_or_default()
     }
 
     /// As other crates take it.

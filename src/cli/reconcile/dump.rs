@@ -9,7 +9,7 @@ use crate::bootstrap::report::{Skips, grouped};
 use crate::bootstrap::{From, Wiki};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::input::{Dumps, Existing, refuse_overlap};
+use crate::cli::input::{Dumps, Existing};
 use crate::cli::progress::Watcher;
 use crate::cli::reconcile::sending::{SendArgs, Sent};
 use crate::cli::reconcile::wiki::ApiArgs;
@@ -19,7 +19,6 @@ use crate::offsets::span::Span;
 use crate::reconcile::compare::{Class, Counts, Evidence, Finding, compare};
 use crate::reconcile::dump::{self, End, Known};
 use crate::reconcile::repair::{Confirmed, Repair, confirm, of_certain};
-use crate::savepoint::OnExisting;
 use crate::state::EntityState;
 use crate::storage::{self, Location, StorageError, Writer};
 use crate::wikibase::timestamp::Timestamp;
@@ -190,18 +189,15 @@ impl Taken {
 
 impl Args {
     fn findings_file(&self) -> Result<Option<Location>, CliError> {
-        let Some(file) = self.findings.as_deref().map(Location::parse).transpose()? else { return Ok(None) };
-        if self.existing.policy() == OnExisting::Refuse && storage::exists(&file)? {
-            return Err(StorageError::AlreadyExists { location: file }.into());
-        }
-        let mut read = vec![Location::parse(&self.state)?];
-        read.extend(self.send.audit()?);
-        match &self.revision_map {
-            Some(map) => read.extend(storage::expand(map)?),
-            None => read.extend(self.dumps.locations()?),
-        }
-        refuse_overlap(&file, &read)?;
-        Ok(Some(file))
+        self.existing.target(self.findings.as_deref(), || {
+            let mut read = vec![Location::parse(&self.state)?];
+            read.extend(self.send.audit()?);
+            match &self.revision_map {
+                Some(map) => read.extend(storage::expand(map)?),
+                None => read.extend(self.dumps.locations()?),
+            }
+            Ok(read)
+        })
     }
 
     fn until(&self, known: &Known, dir: &Location) -> Result<Timestamp, CliError> {

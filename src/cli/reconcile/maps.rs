@@ -9,15 +9,14 @@ use crate::bootstrap::report::{Skips, grouped};
 use crate::bootstrap::{BootstrapError, From, gather, guard};
 use crate::cli::Output;
 use crate::cli::error::CliError;
-use crate::cli::input::{BadEntity, Existing, WikiArgs, refuse_overlap};
+use crate::cli::input::{BadEntity, Existing, WikiArgs};
 use crate::cli::progress::Watcher;
 use crate::cli::revision_map::MapInput;
 use crate::dump::scan::Manner;
 use crate::env::Env;
-use crate::savepoint::OnExisting;
 use crate::savepoint::diff::{Difference, rows};
 use crate::state::{EntityState, StateTable};
-use crate::storage::{self, Location, StorageError, Writer};
+use crate::storage::{self, Writer};
 use crate::wikibase::entity::EntityKind;
 
 /// Rows written at once.
@@ -75,14 +74,8 @@ struct Report {
 
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
-    let target = args.output.as_deref().map(Location::parse).transpose()?;
-    if let Some(target) = &target
-        && args.existing.policy() == OnExisting::Refuse
-        && storage::exists(target)?
-    {
-        return Err(StorageError::AlreadyExists { location: target.clone() }.into());
-    }
-    args.refuse_clash(target.as_ref())?;
+    let read = || Ok([storage::expand(&args.old)?, storage::expand(&args.new)?].concat());
+    let target = args.existing.target(args.output.as_deref(), read)?;
     let watcher = Watcher::start(&env.progress, output.quiet);
     let mut skips = Skips::default();
     let (old, new) = (args.table(&args.old, &mut skips, env)?, args.table(&args.new, &mut skips, env)?);
@@ -167,15 +160,6 @@ fn change(difference: Difference, old: Option<EntityState>, new: Option<EntitySt
 impl Args {
     fn is_wanted(&self, change: Change) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == change.name())
-    }
-
-    /// What is read is not to be written over.
-    fn refuse_clash(&self, target: Option<&Location>) -> Result<(), CliError> {
-        let Some(target) = target else { return Ok(()) };
-        for text in [&self.old, &self.new] {
-            refuse_overlap(target, &storage::expand(text)?)?;
-        }
-        Ok(())
     }
 
     fn table(&self, text: &str, skips: &mut Skips, env: &Env) -> Result<StateTable, CliError> {

@@ -1,6 +1,7 @@
 //! Which wiki's API is asked, and how.
 
 use crate::cli::error::CliError;
+use crate::cli::input::routes;
 use crate::env::Env;
 use crate::mediawiki::{Api, ApiError, Latest, Namespaces, Settings};
 use crate::offsets::span::Span;
@@ -33,8 +34,7 @@ pub struct ApiArgs {
 impl ApiArgs {
     /// Who asks others: routes, and how it calls itself.
     pub fn routes(&self) -> Result<Vec<Route>, CliError> {
-        let route = |text: &String| Route::parse(text).map_err(|error| CliError::usage(error.to_string()));
-        self.routes.iter().map(route).collect()
+        routes(&self.routes)
     }
 
     /// The header User-Agent.

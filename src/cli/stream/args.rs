@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::error::CliError;
-use crate::cli::input::WikiArgs;
+use crate::cli::input::{WikiArgs, routes};
 use crate::cli::log::LogFormat;
 use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::event_stream::Asker;
@@ -20,7 +20,6 @@ use crate::updater::outputs::Routes;
 use crate::updater::service::{CheckpointConfig, Config, Entities, Events, Initial};
 use crate::updater::watermark::Patience;
 use crate::updater::works::Limits;
-use crate::web::Route;
 use crate::wikibase::uris::UrisScheme;
 
 /// The stream of the full graph, as upstream names it.
@@ -245,12 +244,7 @@ impl StateArgs {
 
 impl EntityArgs {
     fn asker(&self, give_up: Span) -> Result<Asker, CliError> {
-        let route = |text: &String| Route::parse(text).map_err(|error| CliError::usage(error.to_string()));
-        Ok(Asker {
-            user_agent: self.user_agent.clone(),
-            routes: self.routes.iter().map(route).collect::<Result<_, _>>()?,
-            give_up: give_up.duration(),
-        })
+        Ok(Asker { user_agent: self.user_agent.clone(), routes: routes(&self.routes)?, give_up: give_up.duration() })
     }
 
     fn entities(&self, scheme: &UrisScheme, asker: &Asker) -> Result<Entities, CliError> {

@@ -7,6 +7,7 @@
 pub mod diff;
 pub mod env;
 pub mod event;
+pub mod exposition;
 pub mod generate;
 pub mod histogram;
 pub mod munge;
@@ -15,6 +16,7 @@ pub mod rdf;
 pub mod side_output;
 pub mod state;
 pub mod subgraph;
+pub mod telling;
 pub mod wikibase;
 
 // Adapters: the only code that touches the world.
@@ -35,6 +37,7 @@ pub mod web;
 
 // Flows.
 pub mod bootstrap;
+pub mod consume;
 pub mod import;
 pub mod offsets;
 pub mod reconcile;

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::bootstrap::{From, OnBadEntity, Wiki};
 use crate::cli::error::CliError;
+use crate::control::{self, Listen};
 use crate::munge::Options;
 use crate::savepoint::{Format, OnExisting, Target, flink};
 use crate::storage::{self, Location, StorageError};
@@ -78,6 +79,17 @@ pub struct BadEntity {
 pub fn routes(texts: &[String]) -> Result<Vec<Route>, CliError> {
     let route = |text: &String| Route::parse(text).map_err(|error| CliError::usage(error.to_string()));
     texts.iter().map(route).collect()
+}
+
+/// Where to listen, if anywhere: the first of these that can be had.
+pub fn listen(text: Option<&str>) -> Result<Vec<Listen>, CliError> {
+    let places = match text {
+        Some("none") => vec![],
+        Some(place) => vec![place],
+        None => vec![control::DEFAULT, control::ANY],
+    };
+    let listen = |place| Listen::parse(place).map_err(|error| CliError::usage(error.to_string()));
+    places.into_iter().map(listen).collect()
 }
 
 /// Reads a size of memory, in bytes: `1GiB`, `500 MB`; a number alone is in MiB.

@@ -2,7 +2,7 @@
 //!
 //! Promise: a line is whole and is one line, whatever was told; what comes again and again is told a few times a minute, and
 //! then how often.
-//! In -> out: [`Notice`]s -> lines for people, or for programs as JSON.
+//! In -> out: notices of a service -> lines for people, or for programs as JSON.
 //! Invariant: who tells is never stopped by a log that cannot be written.
 
 use std::io::Write;
@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::cli::error::in_a_line;
+use crate::telling::{Level, Limiter, Telling};
 use crate::updater::counters::time;
-use crate::updater::notice::{Level, Limiter, Notice};
 use crate::wikibase::timestamp::Timestamp;
 
 /// How a line looks.
@@ -35,7 +35,7 @@ pub struct Log<W> {
 }
 
 #[derive(Serialize)]
-struct Line<'n> {
+struct Line<'n, N: Telling> {
     #[serde(serialize_with = "time")]
     time: Timestamp,
     level: Level,
@@ -44,7 +44,7 @@ struct Line<'n> {
     #[serde(skip_serializing_if = "is_none")]
     held_back: u64,
     #[serde(flatten)]
-    notice: &'n Notice,
+    notice: &'n N,
 }
 
 impl<W: Write> Log<W> {
@@ -55,14 +55,14 @@ impl<W: Write> Log<W> {
     }
 
     /// Writes a line of it, unless there were too many of its kind lately.
-    pub fn tell(&self, notice: &Notice) {
+    pub fn tell(&self, notice: &impl Telling) {
         let level = notice.level();
         if level < self.least {
             return;
         }
         let now = (self.now)();
         let (limiter, to) = &mut *self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(held_back) = limiter.admits(notice, now) {
+        if let Some(held_back) = limiter.admits(notice.kind(), now) {
             let line = match self.format {
                 LogFormat::Text => text(now, level, notice, held_back),
                 LogFormat::Json => json(now, level, notice, held_back),
@@ -73,13 +73,13 @@ impl<W: Write> Log<W> {
     }
 }
 
-fn text(now: Timestamp, level: Level, notice: &Notice, held_back: u64) -> String {
+fn text(now: Timestamp, level: Level, notice: &impl Telling, held_back: u64) -> String {
     let more = if held_back > 0 { format!(" ({held_back} more were held back)") } else { String::new() };
     let level = if level == Level::Info { String::new() } else { format!("{}: ", level.name()) };
     format!("{now} {level}{}{more}\n", in_a_line(&notice.to_string()))
 }
 
-fn json(time: Timestamp, level: Level, notice: &Notice, held_back: u64) -> String {
+fn json(time: Timestamp, level: Level, notice: &impl Telling, held_back: u64) -> String {
     let line = Line { time, level, message: notice.to_string(), held_back, notice };
     // All keys are texts, so that it can always be written.
     let mut line = serde_json::to_string(&line).unwrap_or_default();
@@ -95,6 +95,7 @@ fn is_none(number: &u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::updater::notice::Notice;
 
     fn now() -> Timestamp {
         Timestamp::parse("2026-01-05T23:00:02.250Z").unwrap()

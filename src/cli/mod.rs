@@ -6,6 +6,7 @@
 
 mod bootstrap;
 mod completions;
+mod consume;
 mod dump_start;
 mod error;
 mod generate;
@@ -72,6 +73,7 @@ enum Command {
     Offsets(offsets::Args),
     Stream(stream::StreamArgs),
     Backfill(stream::BackfillArgs),
+    Consume(Box<consume::Args>),
     Job(job::Args),
     Reconcile(reconcile::Args),
     Verify(Box<verify::Args>),
@@ -111,6 +113,7 @@ fn dispatch(command: Command, env: &Env, output: &Output) -> Result<(), CliError
         Command::Offsets(args) => offsets::run(&args, env, output),
         Command::Stream(args) => stream::stream(&args, env, output),
         Command::Backfill(args) => stream::backfill(&args, env, output),
+        Command::Consume(args) => consume::run(&args, env, output),
         Command::Job(args) => job::run(&args, env, output),
         Command::Reconcile(args) => reconcile::run(&args, env, output),
         Command::Verify(args) => verify::run(&args, env, output),

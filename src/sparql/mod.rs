@@ -1,19 +1,21 @@
-//! Triple stores, asked over SPARQL 1.1: the one door to their endpoints.
+//! Triple stores, asked and changed over SPARQL 1.1: the one door to their endpoints.
 //!
 //! Promise: an answer is a whole graph, or an error that says whether to ask again is of use.
-//! In -> out: the text of a `CONSTRUCT` -> a [`Graph`].
+//! In -> out: the text of a `CONSTRUCT` -> a [`Graph`]; that of an update -> what the store says of it.
 //! Rules: SPARQL 1.1 Protocol, the query posted as it is. Every store answers a `CONSTRUCT` in Turtle, so that one reader serves all:
 //! Oxigraph, QLever, Blazegraph, Virtuoso. Asked again: what broke off or was out of reach, and 429, 502, 503 and 504; a query changes
-//! nothing, so it may be asked twice.
+//! nothing, so it may be asked twice. An update is sent once: whether it was done, where no answer came, is for who knows what it does.
 //! Not here: what is asked for, and what follows.
 
 mod graph;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::time::Duration;
 
 pub use graph::{Graph, Key};
+pub use token::Token;
 
 use crate::env::Env;
 use crate::rdf::SyntaxError;
@@ -25,6 +27,9 @@ const TRIES: u32 = 4;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The most that an answer may have, in bytes.
 const MOST: usize = 256 << 20;
+/// What is posted. Without its charset Blazegraph takes it for ISO 8859-1.
+const QUERY: &str = "application/sparql-query; charset=UTF-8";
+const UPDATE: &str = "application/sparql-update; charset=UTF-8";
 /// How much of what a store says is told, in characters.
 const TOLD: usize = 300;
 
@@ -33,6 +38,10 @@ const TOLD: usize = 300;
 pub struct Settings {
     /// Its endpoint of queries: `http://localhost:7878/query`.
     pub url: String,
+    /// Its endpoint of updates, if it has another.
+    pub update_url: Option<String>,
+    /// What shows that this program may change it, as QLever wants it.
+    pub token: Option<Token>,
     /// Who is to be asked in the place of others.
     pub routes: Vec<Route>,
     /// The `User-Agent` that is sent.
@@ -97,12 +106,23 @@ impl Settings {
     pub fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
+            update_url: None,
+            token: None,
             routes: Vec::new(),
             user_agent: web::USER_AGENT.to_owned(),
             timeout: Duration::from_secs(60),
             pause: Duration::from_millis(500),
         }
     }
+}
+
+/// What a store says of an update with success.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// How many triples it changed, if it says so.
+    pub changed: Option<u64>,
+    /// The beginning of what it said, in a line.
+    pub said: String,
 }
 
 impl Store {
@@ -121,9 +141,7 @@ impl Store {
     pub fn construct(&self, query: &str) -> Result<Graph, SparqlError> {
         let url = &self.settings.url;
         for tried in 1.. {
-            let headers = [("accept", "text/turtle")];
-            let (error, asked) = match self.calls.post_with(url, query.as_bytes(), "application/sparql-query", &headers)
-            {
+            let (error, asked) = match self.post(url, query, QUERY, "text/turtle") {
                 Ok(answer) if answer.is_success() => return self.graph(&answer),
                 Ok(answer) => (self.refusal(&answer), answer.retry_after),
                 Err(error) => (error.into(), None),
@@ -137,6 +155,23 @@ impl Store {
             }
         }
         unreachable!("the last try ends it")
+    }
+
+    /// Sends an update, once. After an error that is passing it is not known whether it was done.
+    pub fn update(&self, update: &str) -> Result<Done, SparqlError> {
+        let url = self.settings.update_url.as_ref().unwrap_or(&self.settings.url);
+        let answer = self.post(url, update, UPDATE, "*/*")?;
+        match answer.is_success() {
+            true => Ok(Done { changed: changed(&answer.body), said: told(&answer.body) }),
+            false => Err(self.refusal(&answer)),
+        }
+    }
+
+    fn post(&self, url: &str, body: &str, content_type: &str, accept: &str) -> Result<Answer, WebError> {
+        let authorization = self.settings.token.as_ref().map(Token::header);
+        let mut headers = vec![("accept", accept)];
+        headers.extend(authorization.as_deref().map(|token| ("authorization", token)));
+        self.calls.post_with(url, body.as_bytes(), content_type, &headers)
     }
 
     fn graph(&self, answer: &Answer) -> Result<Graph, SparqlError> {
@@ -161,6 +196,14 @@ impl SparqlError {
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Web(WebError::OutOfReach { .. }))
     }
+}
+
+/// How many triples an update changed, where the store says so. Rule: Blazegraph's page ends with `mutationCount=7`.
+fn changed(body: &[u8]) -> Option<u64> {
+    const COUNT: &[u8] = b"mutationCount=";
+    let digits = &body[memchr::memmem::rfind(body, COUNT)? + COUNT.len()..];
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
 /// The beginning of what a store says, in a line.

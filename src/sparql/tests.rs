@@ -23,7 +23,7 @@ fn a_query_is_posted_as_it_is() {
     let url = serve(|got: &Got| {
         assert_eq!(got.line, "POST /query");
         assert_eq!(got.header("accept"), "text/turtle");
-        assert_eq!(got.header("content-type"), "application/sparql-query");
+        assert_eq!(got.header("content-type"), "application/sparql-query; charset=UTF-8");
         assert_eq!(got.body, b"CONSTRUCT WHERE { ?s ?p \"\xc3\xa9\" }");
         Some(said(200).body(b"@prefix p: <http://p/> .\np:a p:b p:c ."))
     });
@@ -69,4 +69,38 @@ fn a_store_that_comes_back_is_asked_again() {
         _ => Some(said(200).body(b"<http://a> <http://b> 1 .")),
     });
     assert_eq!(store(&url).construct("CONSTRUCT WHERE { ?s ?p ?o }").unwrap().len(), 1);
+}
+
+#[test]
+fn an_update_is_posted_once_with_its_token() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let url = serve(move |got: &Got| {
+        assert_eq!((got.line.as_str(), got.header("authorization")), ("POST /update", "Bearer s3cret"));
+        assert_eq!(got.header("content-type"), "application/sparql-update; charset=UTF-8");
+        match counted.fetch_add(1, SeqCst) {
+            0 => Some(said(503)),
+            1 => Some(said(204)),
+            _ => Some(said(200).body(b"<p>COMMIT: totalElapsed=1ms, commitTime=2, mutationCount=17</p>")),
+        }
+    });
+    let settings = Settings {
+        update_url: Some(format!("{url}/update")),
+        token: Some(Token::new(" s3cret\n").unwrap()),
+        ..Settings::new(&format!("{url}/query"))
+    };
+    assert!(!format!("{settings:?}").contains("s3cret"));
+    let store = Store::new(settings, &Env::default()).unwrap();
+    assert!(store.update("CLEAR ALL").unwrap_err().is_passing());
+    assert_eq!(store.update("CLEAR ALL").unwrap(), Done::default());
+    assert_eq!(store.update("CLEAR ALL").unwrap().changed, Some(17));
+    assert_eq!(asked.load(SeqCst), 3);
+}
+
+#[test]
+fn a_token_is_a_line() {
+    for (text, is_one) in [("a", true), (" a-b=\n", true), ("", false), ("a b", false), ("a\nb", false), ("é", false)]
+    {
+        assert_eq!(Token::new(text).is_ok(), is_one, "{text}");
+    }
 }

@@ -4,9 +4,7 @@
 //! In -> out: a [`Status`] and the present -> text, version 0.0.4.
 //! Invariant: pure. A family is told once, with help and type; labels are escaped.
 
-use std::fmt::{Display, Write};
-
-use crate::histogram::Histogram;
+use crate::exposition::{COUNTER, Family, GAUGE, HISTOGRAM, Page, age, seconds};
 use crate::state::KindCount;
 use crate::updater::counters::{By, Kinds};
 use crate::updater::status::{PartitionStatus, Phase, Status};
@@ -15,14 +13,14 @@ use crate::wikibase::timestamp::Timestamp;
 
 /// All that is known of the updater; ages are as of `now`.
 pub fn render(status: &Status, now: Timestamp) -> String {
-    let mut page = Page(String::with_capacity(16 << 10));
+    let mut page = Page::default();
     run(&mut page, status, now);
     partitions(&mut page, status);
     events(&mut page, status);
     fetches(&mut page, status);
     checkpoints(&mut page, status, now);
     latency(&mut page, status);
-    page.0
+    page.into_text()
 }
 
 fn run(page: &mut Page, status: &Status, now: Timestamp) {
@@ -99,8 +97,8 @@ fn events(page: &mut Page, status: &Status) {
     );
     let mut family =
         page.family("inconsistencies_total", COUNTER, "Events that do not fit to the state; expected or real.");
-    family.of_both("expected", &totals.inconsistencies.expected);
-    family.of_both("real", &totals.inconsistencies.real);
+    of_both(&mut family, "expected", &totals.inconsistencies.expected);
+    of_both(&mut family, "real", &totals.inconsistencies.real);
     page.family("fetch_failures_total", COUNTER, "Mutations whose triples could not be had.")
         .by("kind", totals.fetch_failures.iter());
     let streams = || totals.streams.iter();
@@ -113,6 +111,10 @@ fn events(page: &mut Page, status: &Status) {
         family.sample("", &[("kind", kind.plural()), ("state", "created")], created);
         family.sample("", &[("kind", kind.plural()), ("state", "deleted")], deleted);
     }
+}
+
+fn of_both<K: Kinds, const N: usize>(family: &mut Family<'_>, nature: &str, numbers: &By<K, N>) {
+    numbers.iter().for_each(|(name, number)| family.sample("", &[("name", name), ("nature", nature)], number));
 }
 
 fn fetches(page: &mut Page, status: &Status) {
@@ -175,73 +177,6 @@ fn latency(page: &mut Page, status: &Status) {
         status.objective.within_ms as f64 / 1000.0,
     );
     page.family("mutations_in_time_total", COUNTER, "Mutations that were.").sample("", &[], status.objective.in_time);
-}
-
-const GAUGE: &str = "gauge";
-const COUNTER: &str = "counter";
-const HISTOGRAM: &str = "histogram";
-
-fn seconds(time: Timestamp) -> f64 {
-    time.millis() as f64 / 1000.0
-}
-
-fn age(time: Timestamp, now: Timestamp) -> f64 {
-    (seconds(now) - seconds(time)).max(0.0)
-}
-
-/// What was written so far.
-struct Page(String);
-
-/// A family of samples, being written.
-struct Family<'p> {
-    page: &'p mut String,
-    name: &'static str,
-}
-
-impl Page {
-    fn family(&mut self, name: &'static str, kind: &str, help: &str) -> Family<'_> {
-        // Nothing can go wrong where text is written into text.
-        let _ = writeln!(self.0, "# HELP headwater_{name} {help}\n# TYPE headwater_{name} {kind}");
-        Family { page: &mut self.0, name }
-    }
-}
-
-impl Family<'_> {
-    fn sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
-        let _ = write!(self.page, "headwater_{}{suffix}", self.name);
-        for (at, (name, text)) in labels.iter().enumerate() {
-            let _ = write!(self.page, "{}{name}=\"{}\"", if at == 0 { '{' } else { ',' }, escaped(text));
-        }
-        let _ = writeln!(self.page, "{} {value}", if labels.is_empty() { "" } else { "}" });
-    }
-
-    fn maybe(&mut self, labels: &[(&str, &str)], value: Option<impl Display>) {
-        if let Some(value) = value {
-            self.sample("", labels, value);
-        }
-    }
-
-    fn by<'a>(&mut self, label: &str, samples: impl IntoIterator<Item = (&'a str, u64)>) {
-        samples.into_iter().for_each(|(name, number)| self.sample("", &[(label, name)], number));
-    }
-
-    fn of_both<K: Kinds, const N: usize>(&mut self, nature: &str, numbers: &By<K, N>) {
-        numbers.iter().for_each(|(name, number)| self.sample("", &[("name", name), ("nature", nature)], number));
-    }
-
-    fn histogram(&mut self, histogram: &Histogram) {
-        for (bound, count) in histogram.cumulated() {
-            self.sample("_bucket", &[("le", &(bound as f64 / 1000.0).to_string())], count);
-        }
-        self.sample("_bucket", &[("le", "+Inf")], histogram.count());
-        self.sample("_sum", &[], histogram.sum() as f64 / 1000.0);
-        self.sample("_count", &[], histogram.count());
-    }
-}
-
-/// The value of a label, with what would end it escaped.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

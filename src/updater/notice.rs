@@ -1,24 +1,19 @@
 //! What the loop has to tell while it runs, for a log.
 //!
 //! Promise: what is worth a line is one of these; each has a name that programs can look for, and a sentence for people.
-//! In -> out: what happened -> [`Notice`]; those that come again and again -> as few lines as [`Limiter`] allows.
-//! Invariant: pure; the clock is handed in.
-//! Not here: where lines go, and how they look.
+//! Invariant: pure.
+//! Not here: how often notices are told (see `telling`), where lines go, and how they look.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::side_output::FailureKind;
+use crate::telling::{Level, Telling};
 use crate::updater::counters::{Checkpoint, maybe_time};
 use crate::updater::pace::Rates;
 use crate::wikibase::entity::EntityId;
 use crate::wikibase::timestamp::Timestamp;
-
-/// How many notices of a kind are told before they are held back.
-const BURST: u64 = 5;
-/// For how long they are counted together, in milliseconds.
-const WINDOW: i64 = 60_000;
 
 /// Something that happened to the loop.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -128,35 +123,8 @@ pub enum Notice {
     },
 }
 
-/// How much it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Good to know.
-    Info,
-    /// Somebody should look, if it comes often.
-    Warning,
-    /// Something was not done.
-    Error,
-}
-
-impl Level {
-    /// Its name, as in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl Notice {
-    /// How many kinds there are.
-    const KINDS: usize = 14;
-
-    /// How much it matters.
-    pub const fn level(&self) -> Level {
+impl Telling for Notice {
+    fn level(&self) -> Level {
         match self {
             Self::Restored { .. }
             | Self::CaughtUp
@@ -174,7 +142,7 @@ impl Notice {
         }
     }
 
-    const fn kind(&self) -> usize {
+    fn kind(&self) -> usize {
         match self {
             Self::Restored { .. } => 0,
             Self::CaughtUp => 1,
@@ -251,37 +219,8 @@ fn failure<S: serde::Serializer>(kind: &FailureKind, serializer: S) -> Result<S:
     serializer.serialize_str(kind.name())
 }
 
-/// Holds back notices of a kind that come again and again: of those of a minute the first few are told.
-#[derive(Clone, Debug, Default)]
-pub struct Limiter([Window; Notice::KINDS]);
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Window {
-    /// When it began, in milliseconds since 1970.
-    start: i64,
-    count: u64,
-}
-
-impl Limiter {
-    /// Whether to tell this one; if so, how many of its kind were held back since the last that was told.
-    pub fn admits(&mut self, notice: &Notice, now: Timestamp) -> Option<u64> {
-        let window = &mut self.0[notice.kind()];
-        let age = now.millis().saturating_sub(window.start);
-        let mut held = 0;
-        // A clock that was set back begins anew.
-        if window.count == 0 || !(0..WINDOW).contains(&age) {
-            held = window.count.saturating_sub(BURST);
-            *window = Window { start: now.millis(), count: 0 };
-        }
-        window.count += 1;
-        (window.count <= BURST).then_some(held)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::wikibase::entity::EntityKind;
 
@@ -314,7 +253,6 @@ mod tests {
     #[test]
     fn each_has_a_place_a_name_and_a_sentence() {
         let notices = some();
-        assert_eq!(notices.len(), Notice::KINDS);
         let mut names = std::collections::BTreeSet::new();
         for (at, notice) in notices.iter().enumerate() {
             let json = serde_json::to_value(notice).unwrap();
@@ -328,38 +266,6 @@ mod tests {
             assert_eq!(notice.kind(), at);
             let sentence = notice.to_string();
             assert!(!sentence.is_empty() && !sentence.contains('\n'), "{sentence}");
-        }
-    }
-
-    #[test]
-    fn the_first_few_of_a_minute_are_told() {
-        let late = &some()[10];
-        let mut limiter = Limiter::default();
-        let told: Vec<_> = (0..8).map(|second| limiter.admits(late, at(second * 1000))).collect();
-        assert_eq!(told, [Some(0), Some(0), Some(0), Some(0), Some(0), None, None, None]);
-        assert_eq!(limiter.admits(&Notice::CaughtUp, at(8000)), Some(0), "kinds do not hold back each other");
-        assert_eq!(limiter.admits(late, at(59_999)), None);
-        assert_eq!(limiter.admits(late, at(60_000)), Some(4));
-        assert_eq!(limiter.admits(late, at(60_001)), Some(0));
-        assert_eq!(limiter.admits(late, at(0)), Some(0), "the clock was set back");
-    }
-
-    proptest! {
-        /// What was told and what was told to be held back is all there was, but for what is held back at the end.
-        #[test]
-        fn nothing_is_held_back_in_silence(gaps in prop::collection::vec(0..40_000_i64, 1..300)) {
-            let (mut limiter, mut now, mut accounted, mut pending) = (Limiter::default(), 0, 0, 0);
-            for gap in &gaps {
-                now += gap;
-                match limiter.admits(&Notice::CaughtUp, at(now)) {
-                    Some(held) => {
-                        accounted += 1 + held;
-                        pending = 0;
-                    }
-                    None => pending += 1,
-                }
-            }
-            prop_assert_eq!(accounted + pending, gaps.len() as u64);
         }
     }
 }

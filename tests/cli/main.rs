@@ -31,6 +31,9 @@ mod outputs;
 /// Savepoints: verified, damaged, exported.
 mod savepoint;
 
+/// `consume`, as far as it goes without a store.
+mod consume;
+
 /// `dump-start`.
 mod dump_start;
 

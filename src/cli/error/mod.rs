@@ -1,5 +1,6 @@
 //! What went wrong, as people and schedulers need it: a kind, a message, its causes, a hint.
 
+mod consume;
 mod reconcile;
 
 use std::error::Error;
@@ -312,14 +313,11 @@ impl From<ControlError> for CliError {
 impl From<ServiceError> for CliError {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::Kafka(error)
-            | ServiceError::Line(
-                LineError::Source(SourceError::Kafka(error)) | LineError::Output(OutputError::Kafka(error)),
-            ) => error.into(),
-            ServiceError::Line(
-                LineError::Source(SourceError::Storage(error)) | LineError::Output(OutputError::Storage(error)),
-            ) => error.into(),
-            ServiceError::Line(LineError::Source(SourceError::Stream(error))) => error.into(),
+            ServiceError::Kafka(error) | ServiceError::Line(LineError::Output(OutputError::Kafka(error))) => {
+                error.into()
+            }
+            ServiceError::Line(LineError::Output(OutputError::Storage(error))) => error.into(),
+            ServiceError::Line(LineError::Source(error)) => error.into(),
             ServiceError::Savepoint(error) | ServiceError::Line(LineError::Checkpoint(error)) => error.into(),
             ServiceError::Checkpoint { ref source, .. }
                 if matches!(**source, SavepointError::Storage(StorageError::Unavailable { .. })) =>
@@ -334,7 +332,7 @@ impl From<ServiceError> for CliError {
             ServiceError::Line(LineError::Output(OutputError::Exists(_))) => Self::of(Kind::Usage, &error).hint(
                 "go on from its checkpoints with --checkpoints, choose another file, or pass --overwrite-outputs",
             ),
-            ServiceError::Line(_) | ServiceError::Buffered(_) => Self::of(Kind::Data, &error),
+            ServiceError::Buffered(_) => Self::of(Kind::Data, &error),
             ServiceError::Gap { .. } => Self::of(Kind::Data, &error).hint(
                 "begin with a newer savepoint, positioned with `headwater offsets`; what is missing must be reconciled",
             ),
@@ -363,6 +361,17 @@ impl From<ServiceError> for CliError {
             ServiceError::UnknownTopics(_) | ServiceError::OtherWiki { .. } | ServiceError::Fetch(_) => {
                 Self::of(Kind::Usage, &error)
             }
+        }
+    }
+}
+
+impl From<SourceError> for CliError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Kafka(error) => error.into(),
+            SourceError::Stream(error) => error.into(),
+            SourceError::Storage(error) => error.into(),
+            SourceError::Shrunk { .. } => Self::of(Kind::Data, &error),
         }
     }
 }

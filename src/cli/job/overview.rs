@@ -13,6 +13,9 @@ pub struct Overview<'a>(pub &'a Value);
 
 impl fmt::Display for Overview<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.pointer("/complete_until").is_some() {
+            return self.consumer(f);
+        }
         self.run(f)?;
         self.flow(f)?;
         self.trouble(f)?;
@@ -22,14 +25,50 @@ impl fmt::Display for Overview<'_> {
 }
 
 impl Overview<'_> {
+    /// One that keeps a store up to date.
+    fn consumer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.head(f)?;
+        writeln!(f, "store at    {}", self.text("/position"))?;
+        writeln!(f, "complete    until {}, {} messages left", self.text("/complete_until"), self.number("/lag"))?;
+        let rate = self.0.pointer("/mutations_per_second").and_then(Value::as_f64);
+        let rate = rate.map_or_else(dash, |rate| format!("{rate:.1}"));
+        let [import, diff, delete, reconcile] =
+            ["/import", "/diff", "/delete", "/reconcile"].map(|kind| self.number(kind));
+        writeln!(
+            f,
+            "mutations   {rate}/s; {import} import, {diff} diff, {delete} delete, {reconcile} reconcile; {} left out",
+            self.number("/skipped")
+        )?;
+        let time = |pointer| self.0.pointer(pointer).and_then(Value::as_f64).map_or_else(dash, span);
+        writeln!(
+            f,
+            "updates     {}, half within {}, 99 % within {}; {} triples at most now; {} sent again",
+            self.number("/updates"),
+            time("/store/p50_ms"),
+            time("/store/p99_ms"),
+            self.number("/batch"),
+            self.number("/retries")
+        )?;
+        writeln!(
+            f,
+            "triples     {}; {} needless, {} shared, {} unlinked",
+            self.number("/triples"),
+            self.number("/redundant"),
+            self.number("/shared"),
+            self.number("/unlinked")
+        )?;
+        let [of_sample, sampled, reported, expected] =
+            ["of_sample", "sampled", "reported", "expected"].map(|at| self.number(&format!("/divergences/{at}")));
+        writeln!(
+            f,
+            "divergences {of_sample} of {sampled} triples looked at in the store, {reported} of {expected} by what it reports"
+        )?;
+        writeln!(f, "absent      {} entities of which only differences came", self.number("/absent"))?;
+        writeln!(f, "reopened    {}", self.number("/reopened"))
+    }
+
     fn run(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = self.text("/phase").replace('_', " ");
-        match self.0.pointer("/reason").and_then(Value::as_str) {
-            Some(reason) => writeln!(f, "phase       {phase}: {reason}")?,
-            None => writeln!(f, "phase       {phase}")?,
-        }
-        let (version, started, at) = (self.text("/version"), self.text("/started_at"), self.text("/at"));
-        writeln!(f, "process     headwater {version}, since {started}; as of {at}")?;
+        self.head(f)?;
         let behind = self.0.pointer("/watermark_behind_ms").and_then(Value::as_f64).map_or_else(dash, span);
         writeln!(f, "watermark   {}, {behind} behind", self.text("/watermark"))?;
         let left = self.number("/rates/remaining");
@@ -37,6 +76,16 @@ impl Overview<'_> {
             Some(at) => writeln!(f, "to be read  {left} records, at this speed until {at}"),
             None => writeln!(f, "to be read  {left} records"),
         }
+    }
+
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = self.text("/phase").replace('_', " ");
+        match self.0.pointer("/reason").and_then(Value::as_str) {
+            Some(reason) => writeln!(f, "phase       {phase}: {reason}")?,
+            None => writeln!(f, "phase       {phase}")?,
+        }
+        let (version, started, at) = (self.text("/version"), self.text("/started_at"), self.text("/at"));
+        writeln!(f, "process     headwater {version}, since {started}; as of {at}")
     }
 
     fn flow(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -242,6 +291,20 @@ mod tests {
         for json in [json!({}), json!({ "phase": 7, "partitions": [{}], "streams": 1, "entities": [] })] {
             let text = Overview(&json).to_string();
             assert!(text.contains("watermark   -, - behind\n") && text.contains("restarts    -\n"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_consumer_is_told_by_what_it_counts() {
+        let json = json!({
+            "phase": "running", "complete_until": null, "position": "t/0 7", "lag": 3, "diff": 2, "batch": 1000,
+            "divergences": { "of_sample": 1, "sampled": 20, "reported": 0, "expected": 0 },
+        });
+        let text = Overview(&json).to_string();
+        for line in
+            ["store at    t/0 7\n", "3 messages left", "2 diff", "1 of 20 triples looked at", "1,000 triples at most"]
+        {
+            assert!(text.contains(line), "{line}: {text}");
         }
     }
 

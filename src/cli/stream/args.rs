@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::cli::error::CliError;
-use crate::cli::input::{WikiArgs, routes};
+use crate::cli::input::{WikiArgs, listen, routes};
 use crate::cli::log::LogFormat;
 use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::event_stream::Asker;
 use crate::cli::stream::events::EventArgs;
 use crate::cli::stream::outputs::OutputArgs;
-use crate::control::{self, Listen};
+use crate::control::Listen;
 use crate::entity_data;
 use crate::entity_data::attempts::Retries;
 use crate::env::Env;
@@ -168,13 +168,7 @@ impl Common {
 
     /// Where to listen, if anywhere: the first of these that can be had.
     pub fn listen(&self) -> Result<Vec<Listen>, CliError> {
-        let places = match self.listen.as_deref() {
-            Some("none") => vec![],
-            Some(place) => vec![place],
-            None => vec![control::DEFAULT, control::ANY],
-        };
-        let listen = |place| Listen::parse(place).map_err(|error| CliError::usage(error.to_string()));
-        places.into_iter().map(listen).collect()
+        listen(self.listen.as_deref())
     }
 
     /// The form of the log.

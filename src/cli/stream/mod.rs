@@ -6,13 +6,14 @@ mod events;
 mod outputs;
 
 use std::io::{BufWriter, Write};
+use std::sync::Arc;
 
 use crate::cli::Output;
 use crate::cli::error::CliError;
 use crate::cli::input::Existing;
 use crate::cli::log::Log;
 use crate::cli::stream::args::Common;
-use crate::control::{Control, Listen};
+use crate::control::{Control, Desk, Listen};
 use crate::env::Env;
 use crate::offsets::span::Span;
 use crate::savepoint::native;
@@ -121,10 +122,10 @@ pub fn backfill(args: &BackfillArgs, env: &Env, output: &Output) -> Result<(), C
 }
 
 /// Begins to listen at the first place that can be had, if there is one.
-fn control(places: &[Listen], watcher: &Watcher, output: &Output) -> Result<Option<Control>, CliError> {
+pub fn control(places: &[Listen], desk: Arc<dyn Desk>, output: &Output) -> Result<Option<Control>, CliError> {
     let mut outcome = Ok(None);
     for place in places {
-        outcome = Control::start(place, watcher.mailbox()).map(Some);
+        outcome = Control::start(place, Arc::clone(&desk)).map(Some);
         if let Ok(Some(control)) = &outcome {
             output.note(format_args!("control     http://{}\n", control.address()));
             break;
@@ -138,7 +139,7 @@ fn run(common: &Common, config: &Config, env: &Env, output: &Output) -> Result<(
     let tell = move |notice: Notice| log.tell(&notice);
     let mut watcher = Watcher::new(env.now, common.savepoints()?, Box::new(tell));
     // Held to the end: who stops the updater is to have an answer.
-    let _control = control(&common.listen()?, &watcher, output)?;
+    let _control = control(&common.listen()?, watcher.mailbox(), output)?;
     let stdout = || Box::new(BufWriter::new(std::io::stdout())) as Box<dyn Write>;
     let summary = service::run(config, stdout, env, &mut watcher)?;
     output.report(&summary)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::exposition::escaped;
 use crate::updater::status::tests::{of, sample};
 use crate::updater::watermark::START;
 

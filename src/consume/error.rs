@@ -1,0 +1,172 @@
+//! Why a store cannot be kept up to date.
+
+use std::time::Duration;
+
+use crate::consume::assemble::AssemblyError;
+use crate::consume::position::Position;
+use crate::consume::target::TargetError;
+use crate::consume::triples::TriplesError;
+use crate::kafka::{KafkaError, Topic};
+use crate::mutation::wire::WireError;
+use crate::sparql::SparqlError;
+use crate::storage::StorageError;
+use crate::updater::source::SourceError;
+
+/// Why a record is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum BadRecord {
+    /// It is no message.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// It does not fit to those before it.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+    /// Its triples cannot be read.
+    #[error("{entity} at revision {revision}: {source}")]
+    Triples {
+        /// The entity.
+        entity: String,
+        /// The revision.
+        revision: u64,
+        /// Why not.
+        source: TriplesError,
+    },
+}
+
+/// Why a store cannot be kept up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumeError {
+    /// A record is of no use.
+    #[error("{place}: {source}")]
+    Record {
+        /// Its topic, partition and offset, or file and byte.
+        place: String,
+        /// Why.
+        source: BadRecord,
+    },
+    /// There are no more messages.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The store does not do as asked.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The store says that an update was done, and is where it was before.
+    #[error("the store says that an update was done, but is where it was before: {at}; it said: {said}")]
+    NotDone {
+        /// Where it is.
+        at: Position,
+        /// What it said.
+        said: String,
+    },
+    /// The store is no longer where it was left: an older copy took its place.
+    #[error("the store was at {expected}, and is at {found} now: an older copy took its place")]
+    Rewound {
+        /// Where it was left.
+        expected: Position,
+        /// Where it is.
+        found: Position,
+    },
+    /// The store moved on by itself.
+    #[error("the store was left at {expected}, and is at {found} now: another consumer keeps it up to date, too")]
+    Another {
+        /// Where it was left.
+        expected: Position,
+        /// Where it is.
+        found: Position,
+    },
+    /// Nothing tells where to begin.
+    #[error("nothing tells where to begin: the store has no position")]
+    NoStart,
+    /// What the store says is of another stream.
+    #[error("the store is at {found}, which is no position in {wanted}")]
+    OtherStream {
+        /// Where it is.
+        found: Position,
+        /// What is read.
+        wanted: String,
+    },
+    /// The topic is not there, or has more than one partition.
+    #[error("{topic} has {partitions} partitions; a stream of mutations has one, as its order counts")]
+    Partitions {
+        /// The topic.
+        topic: Topic,
+        /// How many it has.
+        partitions: usize,
+    },
+    /// The group has committed nothing.
+    #[error("the group has committed no offset for {0}")]
+    NoCommit(Topic),
+    /// The topic no longer has what comes next.
+    #[error("{topic} begins at offset {earliest}, and the store is at {next}: what is between is lost")]
+    Lost {
+        /// The topic.
+        topic: Topic,
+        /// The first offset that it has.
+        earliest: u64,
+        /// The offset wanted.
+        next: u64,
+    },
+    /// The topic does not go as far as the store is.
+    #[error("{topic} ends at offset {end}, and the store is at {next}: it was made anew, or is another cluster's")]
+    Ahead {
+        /// The topic.
+        topic: Topic,
+        /// Where it ends.
+        end: u64,
+        /// The offset wanted.
+        next: u64,
+    },
+    /// A time before all that a topic has, or after it.
+    #[error("{topic} has no message since {time}: {reason}")]
+    NoTime {
+        /// The topic.
+        topic: Topic,
+        /// The time.
+        time: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The stream ends within a mutation.
+    #[error("the stream ends within a mutation: of {0}; the store is before it")]
+    Unfinished(String),
+    /// The same again and again.
+    #[error("{source}, for {} s", .tried.as_secs())]
+    GaveUp {
+        /// For how long it was tried.
+        tried: Duration,
+        /// What failed last.
+        source: Box<ConsumeError>,
+    },
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Stopped,
+}
+
+impl From<KafkaError> for ConsumeError {
+    fn from(error: KafkaError) -> Self {
+        match error {
+            KafkaError::Stopped => Self::Stopped,
+            error => Self::Source(error.into()),
+        }
+    }
+}
+
+impl From<SparqlError> for ConsumeError {
+    fn from(error: SparqlError) -> Self {
+        Self::Target(error.into())
+    }
+}
+
+impl ConsumeError {
+    /// Whether to open everything again, where the store says it is, is of use.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Target(error) => error.is_passing(),
+            Self::NotDone { .. } | Self::Rewound { .. } => true,
+            // A stream over HTTP has waited by itself for as long as it may.
+            Self::Source(SourceError::Kafka(error)) => matches!(error, KafkaError::Unreachable { .. }),
+            Self::Source(SourceError::Storage(error)) => matches!(error, StorageError::Unavailable { .. }),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! From messages to updates of a store, one after the other.
+//!
+//! Promise: the store is always where some mutation ended, with all before it and nothing behind it. What it says is believed, never
+//! what it was told: after each update it is asked where it is.
+//! In -> out: records of a [`Source`] -> [`Update`]s of a [`Target`].
+//! Rules: an update is sent when it has as many triples as it may, when messages have come for [`Pace::linger`], or when none come. How
+//! many triples it may have follows how fast the store is.
+//! Invariant: one thread. A record that cannot be used stops everything, unless it is to be left out.
+//! Not here: where reading begins (see `service`).
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::consume::assemble::{Assembler, AssemblyError, Whole};
+use crate::consume::batch::{Batch, Taken};
+use crate::consume::error::{BadRecord, ConsumeError};
+use crate::consume::history::History;
+use crate::consume::notice::Notice;
+use crate::consume::position::Position;
+use crate::consume::status::Totals;
+use crate::consume::target::{Target, Update};
+use crate::consume::triples::{Line as Triple, Namespaces};
+use crate::env::Env;
+use crate::mutation::wire::Message;
+use crate::sparql::Done;
+use crate::updater::source::{PartitionName, Source};
+use crate::wikibase::timestamp::Timestamp;
+
+/// How long to wait for messages.
+const WAIT: Duration = Duration::from_millis(100);
+/// What the host of messages is that only show that a stream is alive.
+const CANARY: &str = "canary";
+/// The longest pause before a store is asked again.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How updates are cut, and how a store is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many triples an update has at first, at least, and at most.
+    pub first: usize,
+    /// At least.
+    pub least: usize,
+    /// At most.
+    pub most: usize,
+    /// How long an update should take.
+    pub aim: Duration,
+    /// How long messages wait for more.
+    pub linger: Duration,
+    /// How many triples of each update are looked at before, at most.
+    pub sample: usize,
+    /// The first pause before something is tried again; it doubles with each.
+    pub pause: Duration,
+    /// For how long something is tried again without any progress.
+    pub give_up: Duration,
+}
+
+/// What to do with a record that is of no use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBadRecord {
+    /// Stop before it.
+    #[default]
+    Stop,
+    /// Leave it out, and say so.
+    Skip,
+}
+
+/// Why a line ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All was read that is to be read.
+    AtEnd,
+    /// It was told to stop.
+    Stopped,
+}
+
+/// What a line is made of.
+pub struct Parts<'p> {
+    /// Where records come from.
+    pub source: Box<dyn Source>,
+    /// The store.
+    pub target: &'p mut dyn Target,
+    /// Where the store is.
+    pub position: Position,
+    /// Where reading is begun; not where the store is, if that is not to count.
+    pub from: Position,
+    /// Where each partition ends that has an end, by its place.
+    pub ends: Vec<Option<u64>>,
+    /// Whether a mutation begins where reading is begun, as the store said so.
+    pub is_at_beginning: bool,
+    /// The wiki's namespaces.
+    pub namespaces: Namespaces,
+    /// How updates are cut.
+    pub pace: Pace,
+    /// What to do with what is of no use.
+    pub on_bad: OnBadRecord,
+    /// What was done so far.
+    pub totals: Totals,
+}
+
+/// A store being kept up to date.
+pub struct Line<'p> {
+    env: Env,
+    parts: Parts<'p>,
+    assembler: Assembler,
+    history: History,
+    batch: Batch,
+    /// Where the store will be after this batch.
+    reached: Position,
+    /// Where the records that came are read up to.
+    read: Vec<Option<u64>>,
+    /// When the first message of the batch came, in milliseconds since 1970.
+    since: Option<i64>,
+    /// How many triples an update may have now.
+    limit: usize,
+    /// What there is to tell.
+    pub notices: Vec<Notice>,
+}
+
+/// A record that came.
+struct Record {
+    place: usize,
+    start: Option<u64>,
+    next: Option<u64>,
+    value: Vec<u8>,
+}
+
+impl<'p> Line<'p> {
+    /// One that goes on where the store is.
+    pub fn new(env: &Env, parts: Parts<'p>) -> Self {
+        let (reached, limit) = (parts.from.clone(), parts.pace.first.clamp(parts.pace.least, parts.pace.most));
+        let read = parts.source.partitions().iter().map(|name| parts.from.next(name)).collect();
+        Self {
+            env: env.clone(),
+            parts,
+            assembler: Assembler::default(),
+            history: History::default(),
+            batch: Batch::default(),
+            reached,
+            read,
+            since: None,
+            limit,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Goes on until the end, or until it is told to stop; `look` is called between turns.
+    pub fn run(&mut self, mut look: impl FnMut(&mut Self) -> Result<(), ConsumeError>) -> Result<Ended, ConsumeError> {
+        loop {
+            look(self)?;
+            if self.env.stop.load(Ordering::Relaxed) {
+                return Ok(Ended::Stopped);
+            }
+            let (records, ended) = self.poll()?;
+            let is_idle = records.is_empty();
+            for record in records {
+                if let Err(error) = self.take(&record) {
+                    // What comes before what is of no use is applied.
+                    let is_bad = matches!(error, ConsumeError::Record { .. });
+                    return if is_bad { self.apply().and(Err(error)) } else { Err(error) };
+                }
+                if self.is_due() {
+                    self.apply()?;
+                }
+            }
+            let has_ended = ended || self.is_at_end();
+            if is_idle || has_ended || self.has_waited() {
+                self.apply()?;
+            }
+            if has_ended {
+                let begun = self.assembler.begun();
+                return begun.map_or(Ok(Ended::AtEnd), |begun| Err(ConsumeError::Unfinished(begun)));
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Result<(Vec<Record>, bool), ConsumeError> {
+        let (mut records, begun) = (Vec::new(), self.now());
+        let polled = self.parts.source.poll(WAIT, &mut |arrived| {
+            let (place, start, next, value) = (arrived.place, arrived.start, arrived.next, arrived.value.to_vec());
+            records.push(Record { place, start, next, value });
+        })?;
+        self.parts.totals.poll_ms += (self.now() - begun).max(0) as u64;
+        let heard = self.parts.source.heard();
+        self.notices.extend(heard.into_iter().map(|what| Notice::Heard { what }));
+        Ok((records, polled.ended))
+    }
+
+    fn now(&self) -> i64 {
+        (self.env.now)().millis()
+    }
+
+    /// Whether every partition was read up to its end.
+    fn is_at_end(&self) -> bool {
+        let ends = &self.parts.ends;
+        let is_read = |(place, end): (usize, &Option<u64>)| {
+            let read = self.read.get(place).copied().flatten().unwrap_or(0);
+            end.is_some_and(|end| read >= end)
+        };
+        !ends.is_empty() && ends.iter().enumerate().all(is_read)
+    }
+
+    fn is_due(&self) -> bool {
+        self.batch.weight() >= self.limit
+    }
+
+    fn has_waited(&self) -> bool {
+        let linger = i64::try_from(self.parts.pace.linger.as_millis()).unwrap_or(i64::MAX);
+        self.since.is_some_and(|since| self.now() - since >= linger)
+    }
+
+    fn take(&mut self, record: &Record) -> Result<(), ConsumeError> {
+        self.parts.totals.records += 1;
+        if let Err(source) = self.message(record)? {
+            let name = self.parts.source.partitions()[record.place].clone();
+            let place = place(&name, record.start);
+            match self.parts.on_bad {
+                OnBadRecord::Stop => return Err(ConsumeError::Record { place, source }),
+                OnBadRecord::Skip => {
+                    self.parts.totals.skipped += 1;
+                    let reason = crate::updater::service::in_full(&source);
+                    self.notices.push(Notice::Skipped { place, reason });
+                }
+            }
+        }
+        if self.read.len() <= record.place {
+            self.read.resize(record.place + 1, None);
+        }
+        self.read[record.place] = record.next;
+        // Within a mutation the store stays before it.
+        if self.assembler.begun().is_none() {
+            let name = &self.parts.source.partitions()[record.place];
+            // Where a source tells no positions, records are counted: so no position comes twice.
+            let next = record.next.unwrap_or_else(|| self.reached.next(name).unwrap_or(0) + 1);
+            self.reached.advance(name, next);
+        }
+        Ok(())
+    }
+
+    /// Takes a message; the inner error says that it is of no use.
+    fn message(&mut self, record: &Record) -> Result<Result<(), BadRecord>, ConsumeError> {
+        if record.value.is_empty() {
+            return Ok(Ok(()));
+        }
+        let message = match Message::read(&record.value) {
+            Ok(message) => message,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if message.meta.domain.as_deref() == Some(CANARY) {
+            self.parts.totals.canaries += 1;
+            return Ok(Ok(()));
+        }
+        if !self.parts.is_at_beginning && message.sequence > 0 {
+            let place = place(&self.parts.source.partitions()[record.place], record.start);
+            self.notices.push(Notice::Headless { place });
+            return Ok(Ok(()));
+        }
+        self.parts.is_at_beginning = true;
+        match self.assembler.take(message.clone()) {
+            Ok(None) => Ok(Ok(())),
+            Ok(Some(whole)) => self.mutation(&whole),
+            Err(error @ AssemblyError::Incomplete { .. }) if self.parts.on_bad == OnBadRecord::Skip => {
+                // What interrupts a mutation may be one itself.
+                if let Ok(Some(whole)) = self.assembler.take(message)
+                    && let Err(error) = self.mutation(&whole)?
+                {
+                    return Ok(Err(error));
+                }
+                Ok(Err(error.into()))
+            }
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    fn mutation(&mut self, whole: &Whole<'_>) -> Result<Result<(), BadRecord>, ConsumeError> {
+        let bad = |source| BadRecord::Triples { entity: whole.entity.to_string(), revision: whole.revision, source };
+        match self.batch.take(whole, &self.parts.namespaces, &mut self.history) {
+            Ok(Taken::Yes) => {}
+            Ok(Taken::No) => {
+                self.apply()?;
+                if let Err(source) = self.batch.take(whole, &self.parts.namespaces, &mut self.history) {
+                    return Ok(Err(bad(source)));
+                }
+            }
+            Err(source) => return Ok(Err(bad(source))),
+        }
+        let now = self.now();
+        self.since.get_or_insert(now);
+        Ok(Ok(()))
+    }
+
+    /// Brings the store to where the batch ends, if there is anything in it.
+    fn apply(&mut self) -> Result<(), ConsumeError> {
+        if self.batch.counts().mutations() == 0 {
+            return Ok(());
+        }
+        self.reached.reach(self.batch.newest_time());
+        let presumed: BTreeSet<_> = self.batch.presumed().collect();
+        if !presumed.is_empty() {
+            for entity in self.parts.target.absent(&presumed)? {
+                self.batch.pass_over(entity);
+                self.parts.totals.absent += 1;
+            }
+        }
+        let update =
+            Update { changes: self.batch.changes(), position: self.reached.clone(), modified: self.batch.mean_time() };
+        let (absent, present) = self.batch.expectations(&self.parts.namespaces);
+        let expected = (absent.len() + present.len()) as u64;
+        let most = self.parts.pace.sample / 2;
+        sample(&mut self.parts, &some(&absent, most), &some(&present, most));
+        let begun = self.now();
+        let done = self.bring(&update)?;
+        let millis = (self.now() - begun).max(0) as u64;
+        let totals = &mut self.parts.totals;
+        totals.store.record(millis);
+        totals.updates += 1;
+        totals.applied.add(&self.batch.counts());
+        if let Some(changed) = done.changed {
+            totals.divergences.expected += expected;
+            totals.divergences.reported += expected.saturating_sub(changed);
+        }
+        self.adapt(millis);
+        self.parts.position = update.position;
+        (self.batch, self.since) = (Batch::default(), None);
+        Ok(())
+    }
+
+    /// Sends an update until the store is where it leads.
+    fn bring(&mut self, update: &Update) -> Result<Done, ConsumeError> {
+        let (mut pause, mut tried) = (self.parts.pace.pause, Duration::ZERO);
+        loop {
+            let error = match self.parts.target.apply(update) {
+                Ok(done) => match self.is_there(update)? {
+                    true => return Ok(done),
+                    false => ConsumeError::NotDone { at: self.parts.position.clone(), said: done.said },
+                },
+                Err(error) if !error.is_passing() => return Err(error.into()),
+                // It may have been done all the same.
+                Err(error) => match self.is_there(update) {
+                    Ok(true) => return Ok(Done::default()),
+                    Ok(false) => error.into(),
+                    Err(ConsumeError::Target(again)) if again.is_passing() => error.into(),
+                    Err(other) => return Err(other),
+                },
+            };
+            if tried >= self.parts.pace.give_up {
+                return Err(ConsumeError::GaveUp { tried, source: Box::new(error) });
+            }
+            self.parts.totals.retries += 1;
+            let reason = crate::updater::service::in_full(&error);
+            self.notices.push(Notice::Retrying { reason, pause_ms: pause.as_millis() as u64 });
+            if !self.env.rest(pause) {
+                return Err(ConsumeError::Stopped);
+            }
+            tried += pause;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether the store is where an update leads, rather than where it was.
+    fn is_there(&mut self, update: &Update) -> Result<bool, ConsumeError> {
+        let found = self.parts.target.position()?;
+        if found == update.position {
+            return Ok(true);
+        }
+        let expected = self.parts.position.clone();
+        if found == expected {
+            return Ok(false);
+        }
+        let is_ahead = found.places.iter().any(|place| update.position.next(&place.partition) < Some(place.next));
+        match is_ahead {
+            true => Err(ConsumeError::Another { expected, found }),
+            false => Err(ConsumeError::Rewound { expected, found }),
+        }
+    }
+
+    /// Makes updates larger or smaller, by how long one took.
+    fn adapt(&mut self, millis: u64) {
+        let Pace { least, most, aim, .. } = self.parts.pace;
+        let aim = u64::try_from(aim.as_millis()).unwrap_or(u64::MAX);
+        let was_full = self.batch.weight() >= self.limit;
+        if millis > aim {
+            self.limit = (self.limit / 2).max(least);
+        } else if was_full && millis < aim / 2 {
+            self.limit = (self.limit * 2).min(most);
+        }
+    }
+
+    /// Where the store is.
+    pub const fn position(&self) -> &Position {
+        &self.parts.position
+    }
+
+    /// What was done so far.
+    pub const fn totals(&self) -> &Totals {
+        &self.parts.totals
+    }
+
+    /// How many triples an update may have now.
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How many messages are still to be read, if that is known.
+    pub fn lag(&self) -> Option<u64> {
+        let ends = (0..self.parts.source.partitions().len()).map(|place| self.parts.source.end(place));
+        let left = ends.zip(&self.read).map(|(end, read)| Some(end?.saturating_sub((*read)?)));
+        left.sum()
+    }
+
+    /// The present.
+    pub fn present(&self) -> Timestamp {
+        (self.env.now)()
+    }
+}
+
+/// Looks whether triples are in the store before an update as the stream takes them to be.
+fn sample(parts: &mut Parts<'_>, absent: &[&Triple], present: &[&Triple]) {
+    for (triples, wanted) in [(absent, 0), (present, present.len())] {
+        // A store that does not answer this will not answer the update either, which is tried again.
+        if let (false, Ok(Some(held))) = (triples.is_empty(), parts.target.held(triples)) {
+            parts.totals.divergences.sampled += triples.len() as u64;
+            parts.totals.divergences.of_sample += held.abs_diff(wanted) as u64;
+        }
+    }
+}
+
+/// Some of these, spread over all.
+fn some<'t>(lines: &[&'t Triple], most: usize) -> Vec<&'t Triple> {
+    let step = lines.len().div_ceil(most.max(1)).max(1);
+    lines.iter().copied().step_by(step).take(most).collect()
+}
+
+/// Where a record is, for people.
+fn place(name: &PartitionName, start: Option<u64>) -> String {
+    match start {
+        Some(start) => format!("{} {start}", name),
+        None => name.to_string(),
+    }
+}

@@ -1,0 +1,407 @@
+//! A line, opened where the store is, and opened again when something broke off.
+//!
+//! Promise: it goes on where the store says it is; only a store that says nothing is begun where it is told to. No position is guessed.
+//! In -> out: [`Config`], a [`Target`] -> a [`Line`], again and again -> [`Summary`].
+//! Rules: where reading is begun:
+//!
+//! | the store | begun |
+//! | --- | --- |
+//! | has a position in the topic, or the files | there |
+//! | has a time only, of a stream over HTTP without offsets | at that time, less a margin: what comes twice does no harm |
+//! | has one in another stream | not at all |
+//! | has none | where it was told to |
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::consume::desk::Board;
+use crate::consume::error::ConsumeError;
+use crate::consume::line::{Ended, LONGEST_PAUSE, Line, OnBadRecord, Pace, Parts};
+use crate::consume::notice::Notice;
+use crate::consume::position::Position;
+use crate::consume::status::{Status, Totals};
+use crate::consume::target::Target;
+use crate::consume::triples::Namespaces;
+use crate::env::Env;
+use crate::kafka::cluster::Cluster;
+use crate::kafka::{Extent, Partition, Settings, Topic};
+use crate::storage::Location;
+use crate::updater::service::in_full;
+use crate::updater::source::event_stream::{Asked, Known, OverHttp};
+use crate::updater::source::kafka::Topics;
+use crate::updater::source::lines::Lines;
+use crate::updater::source::{PartitionName, Position as Place, Source};
+use crate::wikibase::timestamp::Timestamp;
+use crate::wikibase::uris::UrisScheme;
+
+/// How long from one status to the next, in milliseconds.
+const STEP: i64 = 1000;
+/// How long from one line about progress to the next, in milliseconds.
+const TOLD: i64 = 30_000;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The wiki.
+    pub scheme: UrisScheme,
+    /// Where messages come from.
+    pub source: Messages,
+    /// Where to begin, if the store does not say.
+    pub start: Option<Start>,
+    /// Begin there even if the store says where it is.
+    pub is_anew: bool,
+    /// Whether to end where the stream ends now.
+    pub until_end: bool,
+    /// How updates are cut.
+    pub pace: Pace,
+    /// What to do with records of no use.
+    pub on_bad: OnBadRecord,
+}
+
+/// Where messages come from.
+#[derive(Clone, Debug)]
+pub enum Messages {
+    /// A topic of Kafka.
+    Kafka(Box<Settings>, Topic),
+    /// Files, one after the other.
+    Files(Vec<Location>),
+    /// A stream over HTTP.
+    EventStream(Box<Asked>),
+}
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the first there is.
+    Earliest,
+    /// With the first that was written then or later.
+    Time(Timestamp),
+    /// Where the consumer group has committed that it goes on.
+    Committed,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Why it ended.
+    pub reason: &'static str,
+    /// Where the store is.
+    pub position: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub totals: Totals,
+}
+
+/// Who is told how it goes.
+pub struct Watcher {
+    board: Arc<Board>,
+    tell: Box<dyn FnMut(&Notice)>,
+    started_at: Timestamp,
+    now: fn() -> Timestamp,
+    next: i64,
+    told: i64,
+    /// When it was looked last, and how many mutations had been applied.
+    last: (i64, u64),
+    has_caught_up: bool,
+}
+
+impl Watcher {
+    /// One that tells notices to `tell`.
+    pub fn new(now: fn() -> Timestamp, stop: &Arc<AtomicBool>, tell: Box<dyn FnMut(&Notice)>) -> Self {
+        let started_at = now();
+        let at = started_at.millis();
+        let board = Arc::new(Board::new(now, Arc::clone(stop)));
+        Self { board, tell, started_at, now, next: at, told: at, last: (at, 0), has_caught_up: false }
+    }
+
+    /// The side of those who ask over HTTP.
+    pub fn desk(&self) -> Arc<dyn crate::control::Desk> {
+        Arc::clone(&self.board) as _
+    }
+
+    fn look(&mut self, line: &mut Line<'_>) {
+        line.notices.drain(..).for_each(|notice| (self.tell)(&notice));
+        let now = line.present().millis();
+        if now < self.next {
+            return;
+        }
+        self.next = now + STEP;
+        let lag = line.lag();
+        if lag == Some(0) && !self.has_caught_up {
+            self.has_caught_up = true;
+            (self.tell)(&Notice::CaughtUp);
+        }
+        let status = self.status(line, lag);
+        self.board.publish(status.clone());
+        if now - self.told >= TOLD {
+            self.told = now;
+            (self.tell)(&Notice::Progress(Box::new(status)));
+        }
+    }
+
+    fn status(&mut self, line: &Line<'_>, lag: Option<u64>) -> Status {
+        let (at, mutations) = (line.present(), line.totals().applied.mutations());
+        let (then, before) = std::mem::replace(&mut self.last, (at.millis(), mutations));
+        let seconds = (at.millis() - then) as f64 / 1000.0;
+        let rate = (seconds > 0.0).then(|| mutations.saturating_sub(before) as f64 / seconds);
+        Status {
+            at,
+            phase: if self.has_caught_up { "running" } else { "catching_up" },
+            position: line.position().to_string(),
+            lag,
+            complete_until: line.position().until,
+            mutations_per_second: rate,
+            batch: line.limit(),
+            totals: *line.totals(),
+            ..Status::new(self.started_at)
+        }
+    }
+
+    fn ended(&mut self, reason: &str, position: &Position, totals: &Totals) {
+        let at = position.to_string();
+        let status = Status {
+            at: (self.now)(),
+            phase: "stopped",
+            reason: Some(reason.to_owned()),
+            position: at.clone(),
+            complete_until: position.until,
+            totals: *totals,
+            ..Status::new(self.started_at)
+        };
+        self.board.publish(status);
+        (self.tell)(&Notice::Stopped { reason: reason.to_owned(), at });
+    }
+}
+
+impl Drop for Watcher {
+    /// Whoever waits for the end has it, also after an error.
+    fn drop(&mut self) {
+        let status = self.board.latest();
+        if status.phase != "stopped" {
+            self.board.publish(Status { phase: "stopped", reason: Some("it failed".to_owned()), ..status });
+        }
+    }
+}
+
+/// Runs until the end, until it is told to stop, or until it cannot go on.
+pub fn run(
+    config: &Config,
+    target: &mut dyn Target,
+    env: &Env,
+    watcher: &mut Watcher,
+) -> Result<Summary, ConsumeError> {
+    let (mut totals, mut pause, mut waited) = (Totals::default(), config.pace.pause, Duration::ZERO);
+    let mut is_anew = config.is_anew;
+    loop {
+        let updates = totals.updates;
+        let error = match attempt(config, is_anew, target, env, watcher, &mut totals) {
+            Ok(summary) => return Ok(summary),
+            Err(error) => error,
+        };
+        if totals.updates > updates {
+            (pause, waited, is_anew) = (config.pace.pause, Duration::ZERO, false);
+        }
+        if !error.may_pass() {
+            return Err(error);
+        }
+        if waited >= config.pace.give_up {
+            return Err(ConsumeError::GaveUp { tried: waited, source: Box::new(error) });
+        }
+        totals.reopened += 1;
+        let reason = in_full(&error);
+        (watcher.tell)(&Notice::Reopening { reason, pause_ms: pause.as_millis() as u64 });
+        if !env.rest(pause) {
+            return Err(error);
+        }
+        waited += pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn attempt(
+    config: &Config,
+    is_anew: bool,
+    target: &mut dyn Target,
+    env: &Env,
+    watcher: &mut Watcher,
+    totals: &mut Totals,
+) -> Result<Summary, ConsumeError> {
+    let position = target.position()?;
+    let known = if is_anew { Position::default() } else { position.clone() };
+    let Opened { source, from, ends } = open(config, &known, env)?;
+    (watcher.tell)(&Notice::Opened { at: from.to_string() });
+    let parts = Parts {
+        source,
+        target,
+        position,
+        from,
+        ends,
+        is_at_beginning: !known.places.is_empty(),
+        namespaces: Namespaces::new(&config.scheme),
+        pace: config.pace,
+        on_bad: config.on_bad,
+        totals: *totals,
+    };
+    let mut line = Line::new(env, parts);
+    let ended = line.run(|line| {
+        watcher.look(line);
+        Ok(())
+    });
+    line.notices.drain(..).for_each(|notice| (watcher.tell)(&notice));
+    *totals = *line.totals();
+    let reason = match ended {
+        Ok(Ended::AtEnd) => "at the end",
+        Ok(Ended::Stopped) | Err(ConsumeError::Stopped) => "told to stop",
+        Err(error) => return Err(error),
+    };
+    watcher.ended(reason, line.position(), totals);
+    Ok(Summary { reason, position: line.position().to_string(), totals: *totals })
+}
+
+/// What is read, and where it begins and ends.
+struct Opened {
+    source: Box<dyn Source>,
+    from: Position,
+    ends: Vec<Option<u64>>,
+}
+
+fn open(config: &Config, known: &Position, env: &Env) -> Result<Opened, ConsumeError> {
+    match &config.source {
+        Messages::Kafka(settings, topic) => of_topic(config, settings, topic, known, env),
+        Messages::Files(files) => of_files(config, files, known),
+        Messages::EventStream(asked) => over_http(config, asked, known, env),
+    }
+}
+
+fn of_topic(
+    config: &Config,
+    settings: &Settings,
+    topic: &Topic,
+    known: &Position,
+    env: &Env,
+) -> Result<Opened, ConsumeError> {
+    let cluster = Cluster::connect_to_committed(settings, env)?;
+    let partitions = cluster.partitions(&BTreeSet::from([topic.clone()]))?.partitions;
+    let [partition] = &partitions[..] else {
+        return Err(ConsumeError::Partitions { topic: topic.clone(), partitions: partitions.len() });
+    };
+    let extents = cluster.extents(&partitions)?;
+    let extent = extents.get(partition).copied().unwrap_or(Extent { earliest: 0, end: 0 });
+    let name = PartitionName { topic: topic.as_str().to_owned(), number: partition.number };
+    let next = match known.next(&name) {
+        Some(next) => next,
+        None if !known.is_unknown() => {
+            return Err(ConsumeError::OtherStream { found: known.clone(), wanted: topic.to_string() });
+        }
+        None => begun(config, &cluster, partition, extent)?,
+    };
+    if next < extent.earliest {
+        return Err(ConsumeError::Lost { topic: topic.clone(), earliest: extent.earliest, next });
+    }
+    if next > extent.end {
+        return Err(ConsumeError::Ahead { topic: topic.clone(), end: extent.end, next });
+    }
+    let ends = if config.until_end { vec![Some(last(&cluster, partition, extent)?)] } else { Vec::new() };
+    let source = Box::new(Topics::open(settings, &[(partition.clone(), next)])?);
+    let from = Position { places: vec![Place { partition: name, next }], until: known.until };
+    Ok(Opened { source, from, ends })
+}
+
+/// Where to begin a topic of which the store knows nothing.
+fn begun(config: &Config, cluster: &Cluster, partition: &Partition, extent: Extent) -> Result<u64, ConsumeError> {
+    let topic = &partition.topic;
+    match config.start {
+        None => Err(ConsumeError::NoStart),
+        Some(Start::Earliest) => Ok(extent.earliest),
+        Some(Start::Committed) => {
+            let committed = cluster.committed(std::slice::from_ref(partition))?;
+            let committed = committed.get(partition).map(|committed| committed.offset);
+            committed.ok_or_else(|| ConsumeError::NoCommit(topic.clone()))
+        }
+        Some(Start::Time(time)) => {
+            let none = |reason: &str| {
+                let (topic, time, reason) = (topic.clone(), time.to_string(), reason.to_owned());
+                ConsumeError::NoTime { topic, time, reason }
+            };
+            let found = cluster.first_since(std::slice::from_ref(partition), time)?;
+            let offset = found.get(partition).copied().flatten();
+            let offset = offset.ok_or_else(|| none("all that it has is older"))?;
+            if offset > extent.earliest || extent.earliest == 0 {
+                return Ok(offset);
+            }
+            // Records were deleted: whether they were younger than the time, nobody knows.
+            Err(none("the oldest that it has is younger, and older ones were deleted"))
+        }
+    }
+}
+
+/// Behind the last record: the log may end with marks that are none.
+fn last(cluster: &Cluster, partition: &Partition, extent: Extent) -> Result<u64, ConsumeError> {
+    let around = cluster.records_at(&[(partition.clone(), (extent.end, extent))].into())?;
+    let before = around.get(partition).and_then(|around| around.before);
+    Ok(before.map_or(0, |record| record.offset + 1))
+}
+
+fn of_files(config: &Config, files: &[Location], known: &Position) -> Result<Opened, ConsumeError> {
+    let source = Lines::open(files, &known.places)?;
+    let is_known = source.partitions().iter().any(|name| known.next(name).is_some());
+    if !known.is_unknown() && !is_known {
+        let wanted = files.iter().map(Location::to_string).collect::<Vec<_>>().join(", ");
+        return Err(ConsumeError::OtherStream { found: known.clone(), wanted });
+    }
+    if !is_known && !matches!(config.start, Some(Start::Earliest)) {
+        return Err(ConsumeError::NoStart);
+    }
+    Ok(Opened { source: Box::new(source), from: known.clone(), ends: Vec::new() })
+}
+
+fn over_http(config: &Config, asked: &Asked, known: &Position, env: &Env) -> Result<Opened, ConsumeError> {
+    let since = match (known.until, config.start) {
+        (Some(until), _) => until.before(asked.margin),
+        (None, Some(Start::Time(time))) => time,
+        (None, _) => return Err(ConsumeError::NoStart),
+    };
+    let before = Known { positions: &known.places, watermark: Some(since), dump_start: None };
+    let settings = asked.after(before).ok_or(ConsumeError::NoStart)?;
+    Ok(Opened { source: Box::new(OverHttp::open(settings, env)?), from: known.clone(), ends: Vec::new() })
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Totals { records, canaries, skipped, applied, updates, retries, reopened, divergences, .. } = &self.totals;
+        writeln!(f, "ended       {}", self.reason)?;
+        writeln!(f, "position    {}", self.position)?;
+        let kinds = [
+            (applied.import, "import"),
+            (applied.diff, "diff"),
+            (applied.delete, "delete"),
+            (applied.reconcile, "reconcile"),
+        ];
+        let kinds: Vec<_> = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}")).collect();
+        writeln!(f, "messages    {records} read, {canaries} of them canaries")?;
+        writeln!(f, "mutations   {} in {updates} updates: {}", applied.mutations(), kinds.join(", "))?;
+        writeln!(
+            f,
+            "triples     {}, {} of them needless, {} shared, {} unlinked",
+            applied.triples, applied.redundant, applied.shared, applied.unlinked
+        )?;
+        writeln!(
+            f,
+            "divergences {} of {} triples that were looked at",
+            divergences.of_sample + divergences.reported,
+            divergences.sampled + divergences.expected
+        )?;
+        let rows = [
+            ("absent", self.totals.absent),
+            ("left out", *skipped),
+            ("asked again", *retries),
+            ("reopened", *reopened),
+        ];
+        rows.iter().filter(|(_, count)| *count > 0).try_for_each(|(name, count)| writeln!(f, "{name:<12}{count}"))
+    }
+}

@@ -1,0 +1,137 @@
+//! The store that is kept up to date, as the loop sees it.
+//!
+//! Promise: what [`Target::apply`] did, or did not, [`Target::position`] tells.
+//! In -> out: an [`Update`] -> the store's new content and position, at once.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use crate::consume::batch::Changes;
+use crate::consume::position::{Position, PositionError};
+use crate::consume::triples::Line;
+use crate::consume::update;
+use crate::sparql::{Done, Graph, Key, SparqlError, Store};
+use crate::wikibase::entity::EntityId;
+use crate::wikibase::timestamp::Timestamp;
+use crate::wikibase::uris::UrisScheme;
+
+/// The predicate of what the store is asked for.
+const IS: &str = "<urn:headwater:is>";
+
+/// What is done at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The changes.
+    pub changes: Changes,
+    /// Where the store is afterwards.
+    pub position: Position,
+    /// The mean time of the changes.
+    pub modified: Option<Timestamp>,
+}
+
+/// Why a store does not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// It does not answer, or not as a store does.
+    #[error(transparent)]
+    Sparql(#[from] SparqlError),
+    /// What it says of itself is no position.
+    #[error(transparent)]
+    Position(#[from] PositionError),
+    /// There is nobody to read what is printed.
+    #[error("could not write to stdout: {0}")]
+    Stdout(std::io::Error),
+}
+
+/// A store.
+pub trait Target {
+    /// Where it is.
+    fn position(&mut self) -> Result<Position, TargetError>;
+
+    /// Which of these entities it does not have: it says nothing of them.
+    fn absent(&mut self, entities: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError>;
+
+    /// How many of these triples it holds; `None` if it cannot be asked.
+    fn held(&mut self, triples: &[&Line]) -> Result<Option<usize>, TargetError>;
+
+    /// Does it, all or nothing. After an error that may pass it is not known which.
+    fn apply(&mut self, update: &Update) -> Result<Done, TargetError>;
+}
+
+/// A store behind an endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The store.
+    pub store: Store,
+    /// The wiki.
+    pub scheme: UrisScheme,
+}
+
+/// Nobody: updates are printed instead of applied.
+pub struct Printer {
+    /// Where the store is, as if what was printed had been applied.
+    pub position: Position,
+    /// The wiki.
+    pub scheme: UrisScheme,
+    /// Where they are printed.
+    pub to: Box<dyn Write>,
+}
+
+impl TargetError {
+    /// Whether the same may succeed soon.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Sparql(error) if error.is_passing())
+    }
+}
+
+impl Target for Endpoint {
+    fn position(&mut self) -> Result<Position, TargetError> {
+        Ok(Position::read(&self.store.construct(&Position::query())?)?)
+    }
+
+    fn absent(&mut self, entities: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
+        let iri = |entity: &EntityId| format!("<{}{entity}>", self.scheme.concept());
+        let all: String = entities.iter().map(|entity| iri(entity) + " ").collect();
+        let query =
+            format!("CONSTRUCT {{ ?e {IS} true }} WHERE {{ VALUES ?e {{ {all}}} FILTER EXISTS {{ ?e ?p ?o }} }}");
+        let found = self.store.construct(&query)?;
+        let found: BTreeSet<_> = found.iter().map(|(key, _)| key.subject.as_str()).collect();
+        Ok(entities.iter().filter(|entity| !found.contains(iri(entity).as_str())).copied().collect())
+    }
+
+    fn held(&mut self, triples: &[&Line]) -> Result<Option<usize>, TargetError> {
+        let text: String = triples.iter().map(|line| format!("{line}\n")).collect();
+        // As the store keeps values, not their spelling.
+        let Ok(asked) = Graph::read(text.as_bytes()) else { return Ok(None) };
+        let rows: String = triples.iter().map(|line| format!("({})\n", line.trim_end_matches(" ."))).collect();
+        let query = format!("CONSTRUCT {{ ?s ?p ?o }} WHERE {{ VALUES (?s ?p ?o) {{\n{rows}}} ?s ?p ?o }}");
+        let found = self.store.construct(&query)?;
+        let is_found = |key: &Key| found.iter().any(|(found, _)| found == key);
+        Ok(Some(asked.iter().filter(|(key, _)| is_found(key)).count()))
+    }
+
+    fn apply(&mut self, Update { changes, position, modified }: &Update) -> Result<Done, TargetError> {
+        Ok(self.store.update(&update::update(&self.scheme, changes, position, *modified))?)
+    }
+}
+
+impl Target for Printer {
+    fn position(&mut self) -> Result<Position, TargetError> {
+        Ok(self.position.clone())
+    }
+
+    fn absent(&mut self, _: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
+        Ok(Vec::new())
+    }
+
+    fn held(&mut self, _: &[&Line]) -> Result<Option<usize>, TargetError> {
+        Ok(None)
+    }
+
+    fn apply(&mut self, Update { changes, position, modified }: &Update) -> Result<Done, TargetError> {
+        let text = update::update(&self.scheme, changes, position, *modified);
+        writeln!(self.to, "{text} ;\n").and_then(|()| self.to.flush()).map_err(TargetError::Stdout)?;
+        self.position = position.clone();
+        Ok(Done::default())
+    }
+}

@@ -4,6 +4,7 @@
 //! fails.
 
 mod broker;
+mod consume;
 #[path = "../storage/contract.rs"]
 mod contract;
 mod flink;
@@ -13,6 +14,7 @@ mod own_kafka;
 mod reconcile;
 mod relay;
 mod room;
+mod running;
 mod storage;
 mod store;
 mod transaction;

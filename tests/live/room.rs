@@ -41,7 +41,8 @@ impl Room {
         self.run(Command::new(program).args(self.words(arguments)), code)
     }
 
-    fn words(&self, arguments: &str) -> Vec<String> {
+    /// The words of arguments, where `$DIR` is this room.
+    pub fn words(&self, arguments: &str) -> Vec<String> {
         let dir = self.0.path().to_string_lossy();
         arguments.split_whitespace().map(|word| word.replace("$DIR", &dir)).collect()
     }

@@ -1,105 +1,158 @@
-//! A real Oxigraph, as a process with its data in a directory.
+//! Real triple stores, each a process with its data in a place that outlives it.
 //!
-//! Promise: it listens on loopback only, on a free port, and is killed when it is dropped.
+//! Promise: a store listens on loopback only, on a free port, and is killed when it is dropped.
 
 #![allow(clippy::unwrap_used, reason = "what fails ends the test")]
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The variable that names the program.
+use headwater::env::Env;
+use headwater::sparql::{self, Graph};
+
+/// The variables that name the programs.
 pub const OXIGRAPH: &str = "HEADWATER_LIVE_OXIGRAPH";
-/// How long it may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const BLAZEGRAPH: &str = "HEADWATER_LIVE_BLAZEGRAPH";
+/// How long a store may take to start.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Which store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Oxigraph,
+    Blazegraph,
+}
 
 /// A store.
-pub struct Oxigraph {
+pub struct Store {
+    pub kind: Kind,
     process: Child,
+    data: PathBuf,
     port: u16,
 }
 
-impl Oxigraph {
+impl Kind {
+    /// The variable that names the program.
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Self::Oxigraph => OXIGRAPH,
+            Self::Blazegraph => BLAZEGRAPH,
+        }
+    }
+
+    /// Whether it has its data after it was killed. Oxigraph's own server has; the bed's, which is without RocksDB, has not.
+    pub fn is_lasting(self) -> bool {
+        let program = std::env::var_os(self.variable()).expect("looked for before");
+        self == Self::Blazegraph || Path::new(&program).file_name().is_some_and(|name| name == "oxigraph")
+    }
+
+    /// What `--store` calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Oxigraph => "oxigraph",
+            Self::Blazegraph => "blazegraph",
+        }
+    }
+}
+
+impl Store {
     /// Starts one; what is in `data` is there.
-    pub fn start(data: &Path) -> Self {
+    pub fn start(kind: Kind, data: &Path) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let store = Self { process: serve(data, port), port };
+        let store = Self { kind, process: serve(kind, data, port), data: data.to_owned(), port };
         store.wait();
         store
     }
 
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again where it was, after it was killed.
+    pub fn restart(&mut self) {
+        self.process = serve(self.kind, &self.data, self.port);
+        self.wait();
+    }
+
+    fn path(&self, what: &str) -> String {
+        match self.kind {
+            Kind::Oxigraph => format!("/{what}"),
+            Kind::Blazegraph => "/bigdata/namespace/kb/sparql".to_owned(),
+        }
+    }
+
     /// Its endpoint of queries.
     pub fn query(&self) -> String {
-        format!("http://127.0.0.1:{}/query", self.port)
+        format!("http://127.0.0.1:{}{}", self.port, self.path("query"))
     }
 
     /// Puts in triples, as N-Triples.
     pub fn load(&self, triples: &str) {
-        self.post("/store?default", "application/n-triples", triples);
+        let path = if self.kind == Kind::Oxigraph { "/store?default".to_owned() } else { self.path("") };
+        self.call("POST", &path, "Content-Type: text/turtle; charset=UTF-8\r\n", triples).unwrap();
     }
 
     /// Runs an update.
     pub fn update(&self, update: &str) {
-        self.post("/update", "application/sparql-update", update);
+        self.call("POST", &self.path("update"), "Content-Type: application/sparql-update; charset=UTF-8\r\n", update)
+            .unwrap();
     }
 
-    /// All triples, as lines of N-Triples, sorted.
-    pub fn dump(&self) -> Vec<String> {
-        let text = self.call("GET", "/store?default", "Accept: application/n-triples\r\n", "");
-        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-        lines.sort();
-        lines
+    /// All triples, as it writes them.
+    pub fn graph(&self) -> Graph {
+        let store = sparql::Store::new(sparql::Settings::new(&self.query()), &Env::default()).unwrap();
+        store.construct("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }").unwrap()
     }
 
-    fn post(&self, path: &str, content_type: &str, body: &str) {
-        self.call("POST", path, &format!("Content-Type: {content_type}\r\n"), body);
-    }
-
-    /// The body of the answer, which must be one of success.
-    fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+    /// The body of an answer of success.
+    fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> Result<String, String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(|error| error.to_string())?;
         // With HTTP/1.0 the body ends with the connection.
         let head =
             format!("{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body.as_bytes()).unwrap();
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
+        let talk = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+        talk.and_then(|()| stream.read_to_end(&mut answer)).map_err(|error| error.to_string())?;
         let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
-        assert!((200..300).contains(&status), "{method} {path}: {answer}");
-        body.to_owned()
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or(answer.as_str())?;
+        let status: u16 = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(head)?;
+        if (200..300).contains(&status) { Ok(body.to_owned()) } else { Err(format!("{method} {path}: {answer}")) }
     }
 
+    /// Waits until it answers.
     fn wait(&self) {
         let end = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < end, "Oxigraph does not listen");
+        let headers = "Content-Type: application/sparql-query\r\nAccept: text/turtle\r\n";
+        let query = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o } LIMIT 1";
+        while self.call("POST", &self.path("query"), headers, query).is_err() {
+            assert!(Instant::now() < end, "{:?} does not answer", self.kind);
             thread::sleep(Duration::from_millis(20));
         }
     }
 }
 
-impl Drop for Oxigraph {
+impl Drop for Store {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-fn serve(data: &Path, port: u16) -> Child {
-    let log = fs::File::create(data.with_extension("log")).unwrap();
-    Command::new(std::env::var_os(OXIGRAPH).expect("looked for before"))
-        .args(["serve", "--bind", &format!("127.0.0.1:{port}"), "--location"])
-        .arg(data)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap()
+fn serve(kind: Kind, data: &Path, port: u16) -> Child {
+    let log = fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
+    let mut command = Command::new(std::env::var_os(kind.variable()).expect("looked for before"));
+    match kind {
+        Kind::Oxigraph => command.args(["serve", "--bind", &format!("127.0.0.1:{port}"), "--location"]).arg(data),
+        Kind::Blazegraph => command.arg(port.to_string()).arg(data.with_extension("jnl")),
+    };
+    // Blazegraph leaves a log of its rules where it is started.
+    let dir = data.parent().unwrap();
+    command.current_dir(dir).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
+use headwater::sparql::Graph;
 use headwater::wikibase::entity::EntityId;
 use serde_json::Value;
 
 use crate::room::{Room, given};
-use crate::store::{OXIGRAPH, Oxigraph};
+use crate::store::{Kind, OXIGRAPH, Store};
 use crate::updater::seed;
 use crate::wiki::dump::DumpOptions;
 use crate::wiki::history::History;
@@ -23,7 +24,7 @@ use crate::wiki::turtle::Flavour;
 struct Loaded {
     history: Arc<History>,
     server: Server,
-    store: Oxigraph,
+    store: Store,
     room: Room,
 }
 
@@ -39,7 +40,7 @@ impl Loaded {
             ),
             0,
         );
-        let store = Oxigraph::start(&room.path("store"));
+        let store = Store::start(Kind::Oxigraph, &room.path("store"));
         for file in fs::read_dir(room.path("nt")).unwrap().map(|entry| entry.unwrap().path()) {
             if file.extension().is_some_and(|extension| extension == "nt") {
                 store.load(&fs::read_to_string(file).unwrap());
@@ -138,7 +139,8 @@ fn one_history(seed: u64) {
     );
     let found = loaded.verify("--entities $DIR/entities.csv", "--orphans", 1);
     assert_eq!(loaded.findings(), expected, "{seed}: {found}");
-    assert_eq!(found["orphans"], orphans(&store.dump(), &root), "{seed}");
+    let graph = store.graph();
+    assert_eq!(found["orphans"], orphans(&graph, &root), "{seed}");
     assert!(found["orphans"]["references"].as_u64() > Some(0) && found["orphans"]["values"].as_u64() > Some(0));
     assert_eq!(found["equal"].as_u64(), Some((all.len() - expected.len()) as u64), "{seed}: {found}");
     let ids = expected.keys().cloned().collect::<Vec<_>>().join(" ");
@@ -149,18 +151,17 @@ fn one_history(seed: u64) {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["item"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(repaired, expected.keys().cloned().collect());
-    println!("{seed}: {} entities, {} triples", all.len(), store.dump().len());
+    println!("{seed}: {} entities, {} triples", all.len(), graph.len());
 }
 
 /// How many references and values nothing links to.
-fn orphans(lines: &[String], root: &str) -> Value {
-    let terms: Vec<_> = lines.iter().map(|line| line.splitn(3, ' ').collect::<Vec<_>>()).collect();
+fn orphans(graph: &Graph, root: &str) -> Value {
     let linked = |is_link: fn(&str) -> bool| -> BTreeSet<_> {
-        let linked = terms.iter().filter(|terms| is_link(terms[1]));
-        linked.map(|terms| terms[2].trim_end_matches(" .")).collect()
+        let linked = graph.iter().filter(|(key, _)| is_link(&key.predicate));
+        linked.map(|(key, _)| key.object.as_str()).collect()
     };
     let count = |path: &str, linked: BTreeSet<&str>| {
-        let subjects: BTreeSet<_> = terms.iter().map(|terms| terms[0]).collect();
+        let subjects: BTreeSet<_> = graph.iter().map(|(key, _)| key.subject.as_str()).collect();
         let of_path = subjects.into_iter().filter(|subject| subject.starts_with(&format!("<{root}{path}")));
         of_path.filter(|subject| !linked.contains(subject)).count()
     };

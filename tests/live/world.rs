@@ -7,15 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::broker::Broker;
 use crate::room::Room;
+use crate::running::Running;
 use crate::wiki::dump::{Dump, DumpOptions};
 use crate::wiki::graph::Graph;
 use crate::wiki::history::History;
@@ -35,12 +34,6 @@ const STREAMS: [&str; 5] = [MUTATIONS, LAPSED, INCONSISTENT, FETCH_FAILED, DEAD]
 
 /// Records with old times are kept for ever.
 const KEPT: [(&str, &str); 1] = [("retention.ms", "-1")];
-/// How long a process may take.
-const PATIENCE: Duration = Duration::from_secs(180);
-
-/// Each process has a log of its own.
-static LOGS: AtomicUsize = AtomicUsize::new(0);
-
 /// A wiki, a dump of it, its topics.
 pub struct World {
     pub broker: Broker,
@@ -206,12 +199,7 @@ impl Job<'_> {
             checkpoints.display(),
             world.server.url(),
         );
-        let log = world.room.path(&format!("{name}-{}.log", LOGS.fetch_add(1, Ordering::Relaxed)));
-        let file = fs::File::create(&log).expect("the room can be written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_headwater"));
-        let command =
-            command.args(arguments.split_whitespace()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
-        Running { child: command.spawn().expect("the program can be started"), log }
+        Running::start(&world.room, name, &arguments)
     }
 
     /// Runs it until it ends by itself, with exit code 0.
@@ -288,74 +276,4 @@ pub fn assert_same_lines(one: &[String], other: &[String]) {
         these.iter().filter(is_left).take(3).cloned().collect()
     };
     assert!(one == other, "{} and {}: {:#?} {:#?}", one.len(), other.len(), only(one, other), only(other, one));
-}
-
-/// A process.
-pub struct Running {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Running {
-    /// Kills it (SIGKILL); `false` if it had ended by itself, which must have been well.
-    pub fn kill(&mut self) -> bool {
-        if let Some(status) = self.child.try_wait().expect("its state") {
-            assert!(status.success(), "{status}: {}", self.log());
-            return false;
-        }
-        self.child.kill().expect("it can be killed");
-        let status = self.child.wait().expect("its state");
-        // It may have come to its end in the last moment.
-        !status.success()
-    }
-
-    /// Asks it to stop (SIGTERM).
-    pub fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill is there");
-        assert!(sent.success());
-    }
-
-    /// Whether it runs.
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("its state").is_none()
-    }
-
-    /// Waits for its end, which must be with that exit code; what it said.
-    pub fn ends_with(&mut self, code: i32) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("its state") {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "it does not end: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        assert_eq!(status.code(), Some(code), "{}", self.log());
-        self.log()
-    }
-
-    /// Waits until it has said this.
-    pub fn says(&mut self, what: &str) {
-        self.says_times(what, 1);
-    }
-
-    /// Waits until it has said this so many times.
-    pub fn says_times(&mut self, what: &str, times: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.log().matches(what).count() < times {
-            assert!(self.is_running() && Instant::now() < deadline, "no {what} in: {}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// What it said so far.
-    pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = (self.child.kill(), self.child.wait());
-    }
 }

@@ -21,6 +21,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use crate::consume::assemble::Whole;
@@ -44,19 +45,32 @@ enum Change {
 /// What mutations tell of a triple.
 #[derive(Clone, Copy, Debug)]
 struct Said {
+    /// When it was told last, among all that the batch was told.
+    at: u32,
     change: Change,
     entity: EntityId,
-    /// Whether it was told once, so that the store must have had it before if it is removed, and must not have if it is added.
-    is_once: bool,
+    /// Whether the store must have it before if it is removed, and must not have it if it is added: no other entity says the same, and
+    /// it was told once.
+    is_sure: bool,
+}
+
+/// A shared triple that is to be there.
+#[derive(Clone, Debug)]
+struct Linked {
+    /// As of [`Said`].
+    at: u32,
+    /// Who needs it: one at least.
+    by: Vec<EntityId>,
 }
 
 /// Mutations that are applied together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Triples of one entity each.
     own: HashMap<Line, Said>,
-    /// Shared triples to be there, and who links them.
-    linked: HashMap<Line, BTreeSet<EntityId>>,
+    linked: HashMap<Line, Linked>,
+    /// How much it was told.
+    told: u32,
     /// Articles that an entity gets: what is said of them is all that there is to say.
     gained: HashMap<Line, EntityId>,
     /// Articles that an entity loses.
@@ -73,9 +87,9 @@ pub struct Batch {
 }
 
 /// All of an entity.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Reconciled {
-    triples: HashSet<Line>,
+    triples: Vec<Line>,
     gained: HashSet<Line>,
 }
 
@@ -215,7 +229,7 @@ impl Batch {
             if read.owner == Owner::Article && read.says != Says::IsAbout && lost.contains(read.subject()) {
                 self.forget(&read.line);
             } else {
-                self.say(read.line, Change::Remove, entity);
+                self.say(read, Change::Remove, entity);
             }
         }
         for article in lost {
@@ -228,7 +242,7 @@ impl Batch {
             if read.owner == Owner::Shared {
                 self.link(read.line, entity);
             } else if read.owner != Owner::Article || !is_of_passed() {
-                self.say(read.line, Change::Add, entity);
+                self.say(read, Change::Add, entity);
             }
         }
         for article in gained {
@@ -253,11 +267,15 @@ impl Batch {
         articles.iter().cloned().partition(|article| history.take(article, entity, time.millis()))
     }
 
-    fn say(&mut self, line: Line, change: Change, entity: EntityId) {
-        let before = self.own.insert(line.clone(), Said { change, entity, is_once: true });
-        if before.is_some() {
-            self.counts.redundant += 1;
-            self.own.insert(line, Said { change, entity, is_once: false });
+    fn say(&mut self, Read { line, owner, .. }: Read, change: Change, entity: EntityId) {
+        self.told += 1;
+        let said = Said { at: self.told, change, entity, is_sure: owner == Owner::Entity };
+        match self.own.entry(line) {
+            Entry::Vacant(vacant) => _ = vacant.insert(said),
+            Entry::Occupied(mut before) => {
+                self.counts.redundant += 1;
+                before.insert(Said { is_sure: false, ..said });
+            }
         }
     }
 
@@ -267,13 +285,18 @@ impl Batch {
 
     fn link(&mut self, line: Line, entity: EntityId) {
         self.counts.shared += 1;
-        self.linked.entry(line).or_default().insert(entity);
+        self.told += 1;
+        let at = self.told;
+        let linked = self.linked.entry(line).or_insert_with(|| Linked { at, by: Vec::with_capacity(1) });
+        if !linked.by.contains(&entity) {
+            linked.by.push(entity);
+        }
     }
 
     fn unlink(&mut self, line: &str, entity: EntityId) {
-        let Some(owners) = self.linked.get_mut(line) else { return };
-        owners.remove(&entity);
-        if owners.is_empty() {
+        let Some(linked) = self.linked.get_mut(line) else { return };
+        linked.by.retain(|by| *by != entity);
+        if linked.by.is_empty() {
             self.linked.remove(line);
             self.counts.redundant += 1;
         }
@@ -313,7 +336,10 @@ impl Batch {
         }
         let before = self.own.len() + self.linked.len();
         self.own.retain(|_, said| said.entity != entity);
-        self.linked.retain(|_, owners| !owners.remove(&entity) || !owners.is_empty());
+        self.linked.retain(|_, linked| {
+            linked.by.retain(|by| *by != entity);
+            !linked.by.is_empty()
+        });
         self.gained.retain(|_, owner| *owner != entity);
         self.lost.retain(|_, owner| *owner != entity);
         self.counts.redundant += (before - self.own.len() - self.linked.len()) as u64;
@@ -343,32 +369,35 @@ impl Batch {
     }
 
     /// Triples that the store must not have before, and those that it must have, if it is as the stream takes it to be.
-    pub fn expectations<'b>(&'b self, namespaces: &Namespaces) -> (Vec<&'b Line>, Vec<&'b Line>) {
-        let sure = self.own.iter().filter(|(line, said)| said.is_once && namespaces.is_own(line));
-        let (absent, present): (Vec<_>, Vec<_>) = sure.partition(|(_, said)| said.change == Change::Add);
-        let lines = |all: Vec<(&'b Line, &Said)>| all.into_iter().map(|(line, _)| line).collect();
-        (lines(absent), lines(present))
+    pub fn expectations(&self) -> (Vec<&Line>, Vec<&Line>) {
+        let (mut absent, mut present) = (Vec::new(), Vec::new());
+        for (line, said) in self.own.iter().filter(|(_, said)| said.is_sure) {
+            (if said.change == Change::Add { &mut absent } else { &mut present }).push(line);
+        }
+        (absent, present)
     }
 
-    /// What it does. In an order that is the same for the same mutations.
-    pub fn changes(&self) -> Changes {
-        let of = |wanted: Change| {
-            let all = self.own.iter().filter(move |(_, said)| said.change == wanted);
-            all.map(|(line, _)| line.clone())
-        };
+    /// What it does, in the order in which it was told.
+    pub fn into_changes(self) -> Changes {
+        let Self { own, linked, gained, lost, deleted, mut reconciled, .. } = self;
+        let (mut added, mut removed) = (Vec::with_capacity(own.len() + linked.len()), Vec::new());
+        for (line, Said { at, change, .. }) in own {
+            match change {
+                Change::Add => added.push((at, line)),
+                Change::Remove => removed.push((at, line)),
+            }
+        }
+        added.extend(linked.into_iter().map(|(line, Linked { at, .. })| (at, line)));
+        let gone: BTreeSet<_> = deleted.into_iter().chain(reconciled.keys().copied()).collect();
         let replaced = |entity: EntityId| {
-            let reconciled = self.reconciled.get(&entity);
-            let sorted_of = |lines: fn(&Reconciled) -> &HashSet<Line>| {
-                sorted(reconciled.into_iter().flat_map(|all| lines(all)).cloned())
-            };
-            Replaced { entity, cleared: sorted_of(|all| &all.gained), added: sorted_of(|all| &all.triples) }
+            let Reconciled { triples, gained } = reconciled.remove(&entity).unwrap_or_default();
+            Replaced { entity, cleared: sorted(gained), added: triples }
         };
-        let gone: BTreeSet<_> = self.deleted.iter().chain(self.reconciled.keys()).copied().collect();
         Changes {
-            removed: sorted(of(Change::Remove)),
-            cleared: sorted(self.gained.keys().cloned()),
-            added: sorted(of(Change::Add).chain(self.linked.keys().cloned())),
-            swept: sorted(self.lost.keys().cloned()),
+            removed: in_order(removed),
+            cleared: sorted(gained.into_keys()),
+            added: in_order(added),
+            swept: sorted(lost.into_keys()),
             replaced: gone.into_iter().map(replaced).collect(),
         }
     }
@@ -406,11 +435,15 @@ fn articles(triples: &[Read]) -> HashSet<Line> {
     triples.iter().filter(|read| read.says == Says::IsArticle).map(|read| read.subject().into()).collect()
 }
 
-fn sorted(lines: impl Iterator<Item = Line>) -> Vec<Line> {
-    let mut lines: Vec<_> = lines.collect();
+fn sorted(lines: impl IntoIterator<Item = Line>) -> Vec<Line> {
+    let mut lines: Vec<_> = lines.into_iter().collect();
     lines.sort_unstable();
-    lines.dedup();
     lines
+}
+
+fn in_order(mut lines: Vec<(u32, Line)>) -> Vec<Line> {
+    lines.sort_unstable_by_key(|(at, _)| *at);
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 #[cfg(test)]

@@ -256,12 +256,15 @@ impl<'p> Line<'p> {
             return Ok(Ok(()));
         }
         self.parts.is_at_beginning = true;
-        match self.assembler.take(message.clone()) {
+        // What interrupts a mutation may be one itself.
+        let kept =
+            (self.parts.on_bad == OnBadRecord::Skip && self.assembler.begun().is_some()).then(|| message.clone());
+        match self.assembler.take(message) {
             Ok(None) => Ok(Ok(())),
             Ok(Some(whole)) => self.mutation(&whole),
-            Err(error @ AssemblyError::Incomplete { .. }) if self.parts.on_bad == OnBadRecord::Skip => {
-                // What interrupts a mutation may be one itself.
-                if let Ok(Some(whole)) = self.assembler.take(message)
+            Err(error @ AssemblyError::Incomplete { .. }) => {
+                if let Some(message) = kept
+                    && let Ok(Some(whole)) = self.assembler.take(message)
                     && let Err(error) = self.mutation(&whole)?
                 {
                     return Ok(Err(error));
@@ -302,26 +305,27 @@ impl<'p> Line<'p> {
                 self.parts.totals.absent += 1;
             }
         }
-        let update =
-            Update { changes: self.batch.changes(), position: self.reached.clone(), modified: self.batch.mean_time() };
-        let (absent, present) = self.batch.expectations(&self.parts.namespaces);
+        let batch = std::mem::take(&mut self.batch);
+        let (absent, present) = batch.expectations();
         let expected = (absent.len() + present.len()) as u64;
         let most = self.parts.pace.sample / 2;
         sample(&mut self.parts, &some(&absent, most), &some(&present, most));
+        let (counts, was_full) = (batch.counts(), batch.weight() >= self.limit);
+        let (position, modified) = (self.reached.clone(), batch.mean_time());
+        let update = Update { changes: batch.into_changes(), position, modified };
         let begun = self.now();
         let done = self.bring(&update)?;
         let millis = (self.now() - begun).max(0) as u64;
         let totals = &mut self.parts.totals;
         totals.store.record(millis);
         totals.updates += 1;
-        totals.applied.add(&self.batch.counts());
+        totals.applied.add(&counts);
         if let Some(changed) = done.changed {
             totals.divergences.expected += expected;
             totals.divergences.reported += expected.saturating_sub(changed);
         }
-        self.adapt(millis);
-        self.parts.position = update.position;
-        (self.batch, self.since) = (Batch::default(), None);
+        self.adapt(was_full, millis);
+        (self.parts.position, self.since) = (update.position, None);
         Ok(())
     }
 
@@ -375,10 +379,9 @@ impl<'p> Line<'p> {
     }
 
     /// Makes updates larger or smaller, by how long one took.
-    fn adapt(&mut self, millis: u64) {
+    fn adapt(&mut self, was_full: bool, millis: u64) {
         let Pace { least, most, aim, .. } = self.parts.pace;
         let aim = u64::try_from(aim.as_millis()).unwrap_or(u64::MAX);
-        let was_full = self.batch.weight() >= self.limit;
         if millis > aim {
             self.limit = (self.limit / 2).max(least);
         } else if was_full && millis < aim / 2 {

@@ -95,33 +95,28 @@ impl Namespaces {
     pub fn read(&self, turtle: &str, arena: &Arena) -> Result<Vec<Read>, TriplesError> {
         let prefixes = Prefixes::default();
         let mut reader = Reader::new(arena, &prefixes, turtle, 0, true);
-        let (mut read, mut triples) = (Vec::new(), Vec::new());
+        let (mut read, mut triples, mut line) = (Vec::new(), Vec::new(), Vec::with_capacity(512));
         let wrong =
             |error: crate::rdf::SyntaxError| TriplesError::Syntax { offset: error.offset, message: error.message };
         while reader.statement(&mut triples).map_err(wrong)? {
             for triple in triples.drain(..) {
-                read.push(self.line(&triple)?);
+                read.push(self.line(&triple, &mut line)?);
             }
         }
         Ok(read)
     }
 
-    /// Whether a triple is of an entity, a part or a statement of one, so that nothing else says it.
-    pub fn is_own(&self, line: &str) -> bool {
-        let subject = line.strip_prefix('<').unwrap_or(line);
-        subject.starts_with(&self.concept) || subject.starts_with(&self.predicates)
-    }
-
-    fn line(&self, triple: &Triple<'_>) -> Result<Read, TriplesError> {
-        let mut line = Vec::with_capacity(160);
-        ntriples::term(&mut line, &triple.subject, Encoding::Utf8);
-        let subject = line.len();
-        line.push(b' ');
-        ntriples::iri(&mut line, triple.predicate, Encoding::Utf8);
-        line.push(b' ');
-        ntriples::term(&mut line, &triple.object, Encoding::Utf8);
-        line.extend_from_slice(b" .");
-        let line = String::from_utf8(line).expect("terms are made of text").into_boxed_str();
+    /// Reads a triple; its text is made in `room`, so that a line is no longer than it is.
+    fn line(&self, triple: &Triple<'_>, room: &mut Vec<u8>) -> Result<Read, TriplesError> {
+        room.clear();
+        ntriples::term(room, &triple.subject, Encoding::Utf8);
+        let subject = room.len();
+        room.push(b' ');
+        ntriples::iri(room, triple.predicate, Encoding::Utf8);
+        room.push(b' ');
+        ntriples::term(room, &triple.object, Encoding::Utf8);
+        room.extend_from_slice(b" .");
+        let line = Line::from(simdutf8::basic::from_utf8(room).expect("terms are made of text"));
         let (Term::Iri(_), Term::Iri(_) | Term::Literal(_)) = (&triple.subject, &triple.object) else {
             return Err(TriplesError::Blank(line));
         };

@@ -42,7 +42,10 @@ pub struct Report {
     pub entities: EntityReport,
     /// Each input file.
     pub files: Vec<FileReport>,
-    /// Entities seen again after the first time; the newest revision counts.
+    /// Which of an entity's revisions counts: the newest, or, where triples are written as they come, the first.
+    #[serde(skip)]
+    pub counts: &'static str,
+    /// Entities seen again after the first time.
     pub duplicates: u64,
     /// What was left out.
     #[serde(flatten)]
@@ -170,6 +173,7 @@ impl Report {
             headers: HeaderReport::of(&headers),
             entities: EntityReport::of(gathered),
             files: gathered.files.iter().map(FileReport::of).collect(),
+            counts: "newest",
             duplicates: gathered.duplicates,
             skips: Skips::of(gathered),
             warnings: guard::warnings(gathered, config.wiki.wikidata, timing.written),
@@ -317,7 +321,7 @@ impl Report {
             writeln!(f, "redirects   {} of them", grouped(redirects))?;
         }
         if self.duplicates > 0 {
-            writeln!(f, "seen again  {} (the newest revision counts)", grouped(self.duplicates))?;
+            writeln!(f, "seen again  {} (the {} revision counts)", grouped(self.duplicates), self.counts)?;
         }
         if deleted > 0 {
             writeln!(f, "deleted     {}", grouped(deleted))?;

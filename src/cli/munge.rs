@@ -57,11 +57,7 @@ pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
     read.map_err(BootstrapError::from)?;
     match failed {
         Some(error) => Err(error),
-        None if shown.bad > 0 => {
-            let rule = format!("{} of the entities could not be munged", shown.bad);
-            Err(CliError::new(Kind::Data, rule))
-        }
-        None => Ok(()),
+        None => shown.verdict(&args.file),
     }
 }
 
@@ -104,7 +100,9 @@ struct Shown {
     turtle: Turtle,
     lines: Vec<Line>,
     is_utf8: bool,
+    has_any: bool,
     bad: u64,
+    first_bad: Option<String>,
 }
 
 impl Sink for Shown {
@@ -113,6 +111,7 @@ impl Sink for Shown {
     }
 
     fn entity(&mut self, entity: &Entity<'_, '_>) {
+        self.has_any = true;
         let id = Some(entity.fit.id.to_string());
         if !self.explain {
             return entity.kept().for_each(|kept| self.line(id.clone(), &kept.triple, "keep", ' ', Vec::new()));
@@ -138,12 +137,24 @@ impl Sink for Shown {
     fn bad(&mut self, bad: Bad) {
         self.bad += 1;
         let bad = told(bad, self.is_utf8);
+        self.first_bad.get_or_insert_with(|| format!("{}: {}", bad.subject, bad.reason));
         let triple = format!("# {}: {}", bad.subject, bad.reason);
         self.lines.push(Line { mark: None, entity: Some(bad.subject), verdict: "bad", triple, rules: Vec::new() });
     }
 }
 
 impl Shown {
+    /// An error if an entity could not be munged, or if there was none at all.
+    fn verdict(&self, file: &str) -> Result<(), CliError> {
+        let of = |message: String| Err(CliError::new(Kind::Data, format!("{file}: {message}")));
+        match &self.first_bad {
+            Some(first) if self.bad == 1 => of(format!("an entity could not be munged: {first}")),
+            Some(first) => of(format!("{} entities could not be munged; the first: {first}", self.bad)),
+            None if !self.has_any => of("it holds no entity".to_owned()),
+            None => Ok(()),
+        }
+    }
+
     fn line(
         &mut self,
         entity: Option<String>,

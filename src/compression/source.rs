@@ -123,6 +123,11 @@ impl Source {
         self.blob.location()
     }
 
+    /// What tells it from others that had or will have its name, as far as that is known.
+    pub fn version(&self) -> Option<&str> {
+        self.blob.version()
+    }
+
     /// Its compressed size in bytes.
     pub fn size(&self) -> u64 {
         self.blob.size()

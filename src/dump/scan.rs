@@ -393,15 +393,25 @@ impl<'t, 's> Text<'t, 's> {
         let broken = Box::new(Broken { subject, rule: format!("this is no Turtle: {}", error.message) });
         let fact = if unfinished { Fact::Unfinished(broken) } else { Fact::Bad(broken) };
         let offset = error.offset.clamp(self.at, self.bytes.len());
-        let place = self.place_of(offset);
+        let next = lexer::block_before(&self.bytes[start.min(offset)..offset]).map(|next| start + next);
+        let place = self.place_of(next.unwrap_or(offset));
         (self.sink)(Found { fact, place });
-        self.at = if unfinished { self.bytes.len() } else { offset };
-        !unfinished
+        match next {
+            // What follows an empty line was taken for the rest of what had no end.
+            Some(next) => {
+                self.at = next;
+                false
+            }
+            None => {
+                self.at = if unfinished { self.bytes.len() } else { offset };
+                !unfinished
+            }
+        }
     }
 
     /// Goes on to where a statement seems to begin after a broken one, or to the end; `false` if none does.
     fn pass_broken_statement(&mut self) -> bool {
-        let next = statement_break(&self.bytes[self.at..]);
+        let next = lexer::next_statement(&self.bytes[self.at..]);
         self.at = next.map_or(self.bytes.len(), |next| self.at + next);
         next.is_some()
     }

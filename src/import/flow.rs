@@ -73,7 +73,7 @@ pub fn run(
         Files::Bytes(bytes) => Cut::Bytes(bytes),
         Files::One => Cut::Never,
     };
-    let fingerprint = Journal::fingerprint(config, &inputs);
+    let fingerprint = Journal::fingerprint(config, &sources);
     if journal.as_ref().is_some_and(|journal| journal.fingerprint != fingerprint) {
         return Err(ImportError::OtherRun(dir.clone()));
     }
@@ -104,6 +104,7 @@ pub fn run(
             file: FileFacts::default(),
             format: None,
             repeated: VecDeque::new(),
+            last: None,
         };
         let mut fill = Fill::default();
         for (number, source) in sources.into_iter().enumerate() {
@@ -142,6 +143,8 @@ struct Flow<'f, 's> {
     format: Option<Arc<str>>,
     /// Where entities begin that were seen before and are in no batch yet.
     repeated: VecDeque<u64>,
+    /// The last entity found, and where.
+    last: Option<(EntityId, u64)>,
 }
 
 /// A batch in work.
@@ -156,7 +159,7 @@ impl<'s> Flow<'_, 's> {
     fn dump(&mut self, number: usize, source: &Source, cut: Cut, fill: &mut Fill) -> Result<(), ImportError> {
         let (name, form, bytes) = (source.location().to_string(), source.compression().name(), source.size());
         self.file = FileFacts { name, form, bytes, headers: Some(Headers::default()), ..FileFacts::default() };
-        self.format = None;
+        (self.format, self.last) = (None, None);
         let mut result = Ok(());
         let parts = self.shares.parts;
         let read = batches::read(source, manner(&self.config.base), parts, cut, fill, &mut |event| {
@@ -183,7 +186,12 @@ impl<'s> Flow<'_, 's> {
         match fact {
             Fact::Revision(entity, revision) => {
                 self.file.revisions += 1;
-                if self.gathered.table.get(entity).is_some() {
+                let is_of_same = self.last == Some((entity, place.offset));
+                self.last = Some((entity, place.offset));
+                if is_of_same {
+                    // One node with two versions is no repeat of itself.
+                    self.gathered.table.raise(entity, revision);
+                } else if self.gathered.table.get(entity).is_some() {
                     self.gathered.duplicates += 1;
                     self.repeated.push_back(place.offset);
                 } else if self.gathered.table.raise(entity, revision) == Raised::New {

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::compression::source::Source;
 use crate::import::{Config, ImportError, target};
 use crate::rdf::fingerprint::Fingerprint;
-use crate::savepoint::native::manifest::Input;
 use crate::storage::{self, Blob, Location};
 use crate::triples::files::StoredFile;
 
@@ -77,9 +77,11 @@ impl Journal {
     }
 
     /// What a resumed run must have in common with the one before: all that the output depends on.
-    pub fn fingerprint(config: &Config, inputs: &[Input]) -> String {
+    pub fn fingerprint(config: &Config, sources: &[Source]) -> String {
         let Config { format, compression, encoding, munge, distinct, files, level, group_rows, .. } = config;
-        let inputs: Vec<_> = inputs.iter().map(|input| (&input.location, input.size)).collect();
+        let input =
+            |source: &Source| (source.location().to_string(), source.size(), source.version().map(str::to_owned));
+        let inputs: Vec<_> = sources.iter().map(input).collect();
         let wiki = (config.base.wiki.scheme.concept(), config.base.wiki.scheme.entity_data());
         format!(
             "{inputs:?} {wiki:?} {format:?} {compression:?} {encoding:?} {munge:?} {distinct} {files:?} {level} {group_rows}"

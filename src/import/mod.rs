@@ -143,6 +143,16 @@ pub enum ImportError {
     /// No header tells the day.
     #[error("{0} begins without a dump header, so the day of its partition is not known")]
     NoDate(Location),
+    /// There is nothing to write.
+    #[error("none of the entities could be munged; the first is in {}: byte {} of the text (line {}): {}: {}",
+        first.location, first.place.offset, first.place.line + 1, first.broken.subject, first.broken.rule)]
+    Nothing {
+        /// The first that was skipped.
+        first: Box<bootstrap::gather::Skipped>,
+    },
+    /// What is to hold what does not fit into memory is no directory.
+    #[error("{} is no directory", .0.display())]
+    NoScratch(PathBuf),
     /// Too many bad entities.
     #[error("{count} entities could not be munged, which is more than allowed; the last one is in {}: byte {} of the text (line {}): {}: {}",
         last.location, last.place.offset, last.place.line + 1, last.broken.subject, last.broken.rule)]
@@ -172,6 +182,9 @@ pub fn run(config: &Config, env: &Env) -> Result<Report, ImportError> {
     bootstrap::refuse_clashes(&config.base, Some(&config.output))?;
     let From::Dumps(dumps) = &config.base.from else { unreachable!("an import reads dumps") };
     refuse_twice(dumps)?;
+    if let Some(scratch) = config.scratch.as_ref().filter(|scratch| scratch.exists() && !scratch.is_dir()) {
+        return Err(ImportError::NoScratch(scratch.clone()));
+    }
     let sources = dumps.iter().map(Source::open).collect::<Result<Vec<_>, _>>()?;
     env.progress.total_bytes.store(sources.iter().map(Source::size).sum(), Ordering::Relaxed);
     let dir = directory(config, &sources, env)?;
@@ -206,6 +219,9 @@ fn finish(
     env: &Env,
 ) -> Result<Report, ImportError> {
     guard::refuse(&imported.gathered, config.base.wiki.scheme.entity_data()).map_err(BootstrapError::from)?;
+    if let (true, Some(first)) = (imported.gathered.table.is_empty(), imported.gathered.skipped.first()) {
+        return Err(ImportError::Nothing { first: Box::new(first.clone()) });
+    }
     env.progress.writing.store(true, Ordering::Relaxed);
     target::begin_publishing(config, dir)?;
     let published = bootstrap::publish(&config.base, &imported.gathered, env)?;

@@ -43,6 +43,7 @@ impl Report {
     /// The report of a run that wrote what it should into `dir`.
     pub fn new(config: &Config, dir: &Location, imported: &Imported, published: Published, timing: Timing) -> Self {
         let base = bootstrap::Report::new(&config.base, &imported.gathered, published, timing);
+        let base = bootstrap::Report { counts: "first", ..base };
         let read_per_second = (imported.read as f64 / base.read_seconds.max(0.001)) as u64;
         let output = bootstrap::OutputReport {
             location: dir.to_string(),

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use crate::rdf::reader::Arena;
 use crate::rdf::term::{Iri, Literal, Tag, Term, Triple};
+use crate::rdf::vocab;
 use crate::wikibase::names::{Name, Namer, Space};
 
 /// The longest literal, in UTF-16 code units: Blazegraph's, which keeps lengths in 16 bits.
@@ -58,7 +59,7 @@ pub fn normalize<'a>(
     namer: &mut Namer<'_, 'a>,
     arena: &'a Arena,
 ) -> Rewrites {
-    let mut rewrites = Rewrites::default();
+    let (mut rewrites, object) = (Rewrites::default(), triple.object);
     for term in [&mut triple.subject, &mut triple.object] {
         match term {
             Term::Iri(iri) => rewrites.ontology |= put(current_ontology(*iri, namer, arena), iri),
@@ -70,6 +71,10 @@ pub fn normalize<'a>(
             }
             Term::Literal(literal) => self::literal(literal, namer, arena, &mut rewrites),
         }
+    }
+    if rewrites.number && triple.predicate.is(vocab::SCHEMA_VERSION) {
+        // An entity without a revision cannot be munged, and is told of by what stands in the dump.
+        (triple.object, rewrites.number) = (object, false);
     }
     rewrites.ontology |= put(current_ontology(triple.predicate, namer, arena), &mut triple.predicate);
     rewrites

@@ -5,8 +5,6 @@
 //! Invariant: an entity begins with its entity-data node and ends where the next begins. Where the text is no Turtle, the
 //! entity is bad and reading goes on with the next one. Rule: upstream's `EntityMungingRdfHandler`.
 
-use memchr::memmem;
-
 use crate::munge::normalize::{self, Rewrites};
 use crate::munge::repair::{self, Repaired};
 use crate::munge::rules::{Fit, Judge, Judgement};
@@ -327,8 +325,9 @@ impl<'a> Text<'_, 'a> {
         }
         let place = self.place(fault);
         self.block.fault.get_or_insert((place, error));
-        let rest = &self.text.as_bytes()[fault..];
-        let next = memmem::find(rest, b".\n").map_or(self.text.len(), |dot| fault + dot + 2);
+        let bytes = self.text.as_bytes();
+        let after = || lexer::next_statement(&bytes[fault..]).map_or(bytes.len(), |next| fault + next);
+        let next = lexer::block_before(&bytes[start..fault]).map_or_else(after, |next| start + next);
         self.reader = Reader::new(self.arena, self.reader.prefixes(), self.text, next, true);
     }
 

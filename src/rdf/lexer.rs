@@ -67,6 +67,23 @@ pub fn statement_end(text: &[u8], mut at: usize, whole: bool) -> Result<Option<u
     Ok(None)
 }
 
+/// The byte where, after a broken statement, another seems to begin: behind a line that ends one, or behind an empty line, as stands
+/// before each entity of a dump.
+pub fn next_statement(text: &[u8]) -> Option<usize> {
+    let end = memchr::memmem::find(text, b".\n").map(|dot| dot + 2);
+    let empty =
+        memchr::memmem::find(&text[..end.unwrap_or(text.len())], EMPTY_LINE).map(|feed| feed + EMPTY_LINE.len());
+    empty.or(end)
+}
+
+/// The byte behind the last empty line of a statement, if it has any before the place where it is broken: what follows is another,
+/// which was taken for the rest of one that has no end.
+pub fn block_before(broken: &[u8]) -> Option<usize> {
+    memchr::memmem::rfind(broken, EMPTY_LINE).map(|feed| feed + EMPTY_LINE.len())
+}
+
+const EMPTY_LINE: &[u8] = b"\n\n";
+
 /// The same text with every byte of its comments blank.
 pub fn without_comments(text: &[u8]) -> Result<Vec<u8>, SyntaxError> {
     let mut bare = vec![b' '; text.len()];

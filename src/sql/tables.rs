@@ -4,6 +4,7 @@
 //! Invariant: a directory holds files of one kind; files that begin with `_` or `.` are markers and not read.
 //! Not here: how files are read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
@@ -20,6 +21,10 @@ use crate::storage::{self, Blob, Location, StorageError};
 
 const EXTENSION: &str = ".parquet";
 const MAGIC: &[u8] = b"PAR1";
+/// What an import writes last beside its files; see `import::manifest`.
+const MANIFEST: &str = "_manifest.json";
+/// The largest, in bytes: it has a line for each file.
+const MANIFEST_BYTES: u64 = 64 << 20;
 
 /// Parquet files that are one table.
 struct Files {
@@ -54,6 +59,10 @@ pub fn add(engine: &Engine, name: &str, text: &str) -> Result<(), SqlError> {
             },
         };
     }
+    if is_dir {
+        refuse_incomplete(&place, &files)?;
+    }
+    refuse_broken(&place, &files)?;
     let files = if is_dir {
         Files { partitions: partitions(&place, &files)?, places: vec![place], is_dir }
     } else {
@@ -78,7 +87,11 @@ fn check_name(engine: &Engine, name: &str) -> Result<(), SqlError> {
 fn found(text: &str, place: &Location) -> Result<(Vec<Location>, bool), SqlError> {
     let all: Vec<_> = match storage::exists(place)? {
         true => Vec::new(),
-        false => storage::list(place)?.into_iter().filter(|file| file.size > 0).map(|file| file.location).collect(),
+        false => {
+            // Other tools leave empty markers such as `_SUCCESS`.
+            let counts = |file: &storage::Entry| file.size > 0 || file.location.file_name().ends_with(EXTENSION);
+            storage::list(place)?.into_iter().filter(counts).map(|file| file.location).collect()
+        }
     };
     if all.is_empty() {
         return Ok((storage::expand(text)?, false));
@@ -93,6 +106,60 @@ fn found(text: &str, place: &Location) -> Result<(Vec<Location>, bool), SqlError
 fn is_hidden(dir: &Location, file: &Location) -> bool {
     let name = file.relative_to(dir).unwrap_or_default();
     name.split('/').any(|part| part.starts_with(['_', '.']))
+}
+
+/// Refuses files that are no whole Parquet files, by their ends: a reader would not say which file it is.
+fn refuse_broken(place: &Location, files: &[Location]) -> Result<(), SqlError> {
+    // The length of the footer in 4 bytes, then the sign.
+    const TAIL: u64 = 8;
+    for file in files {
+        let blob = Blob::open(file)?;
+        let size = blob.size();
+        let tail = blob.read(size.saturating_sub(TAIL)..size)?;
+        let footer = tail.first_chunk().map(|length: &[u8; 4]| u64::from(u32::from_le_bytes(*length)));
+        let fits = footer.is_some_and(|footer| footer + TAIL + MAGIC.len() as u64 <= size);
+        if !fits || !tail.ends_with(MAGIC) {
+            return Err(not_a_table(place, format!("{file} is no whole Parquet file: its end is missing or damaged")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses the directory of an import if it lacks files of that, or has others.
+fn refuse_incomplete(place: &Location, files: &[Location]) -> Result<(), SqlError> {
+    let Some(dir) = files.first().and_then(Location::parent) else { return Ok(()) };
+    let manifest = dir.join(MANIFEST);
+    let found: Option<BTreeMap<_, _>> = files.iter().map(|file| Some((file.relative_to(&dir)?, file))).collect();
+    let (Some(mut found), true) = (found, storage::exists(&manifest)?) else { return Ok(()) };
+    let json = storage::read_at_most(&manifest, MANIFEST_BYTES)?;
+    let wrong = |rule: String| not_a_table(place, rule);
+    let listed: Listed =
+        serde_json::from_slice(&json).map_err(|error| wrong(format!("{manifest} is no manifest: {error}")))?;
+    for Part { name, size } in &listed.files {
+        let Some(file) = found.remove(name.as_str()) else {
+            return Err(wrong(format!("{} is missing, which {manifest} names", dir.join(name))));
+        };
+        let bytes = Blob::open(file)?.size();
+        if bytes != *size {
+            return Err(wrong(format!("{file} has {bytes} bytes, and {manifest} says {size}")));
+        }
+    }
+    match found.into_values().next() {
+        Some(file) => Err(wrong(format!("{file} is none of the files that {manifest} names"))),
+        None => Ok(()),
+    }
+}
+
+/// What of an import's manifest counts here.
+#[derive(serde::Deserialize)]
+struct Listed {
+    files: Vec<Part>,
+}
+
+#[derive(serde::Deserialize)]
+struct Part {
+    name: String,
+    size: u64,
 }
 
 fn is_parquet(file: &Location) -> Result<bool, StorageError> {

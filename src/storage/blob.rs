@@ -9,6 +9,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use object_store::{GetOptions, ObjectStoreExt};
@@ -34,7 +35,7 @@ pub struct Object {
     pub location: Location,
     /// How many bytes it has.
     pub size: u64,
-    /// What tells it from others that had or will have its name.
+    /// What tells it from others that had or will have its name: in the file system, when it was written last.
     e_tag: Option<String>,
 }
 
@@ -63,7 +64,9 @@ impl Blob {
             return Err(StorageError::NotAFile { location });
         }
         let file = File::open(&path).map_err(|error| failed_io(&location, "open", error))?;
-        let object = Object { location, size: kind.len(), e_tag: None };
+        let written = kind.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let e_tag = written.map(|time| time.as_nanos().to_string());
+        let object = Object { location, size: kind.len(), e_tag };
         Ok(Self { object: Arc::new(object), file: Some(file), ahead: None })
     }
 
@@ -77,6 +80,11 @@ impl Blob {
     /// How many bytes it has.
     pub fn size(&self) -> u64 {
         self.object.size
+    }
+
+    /// What tells it from others that had or will have its name, as far as that is known.
+    pub fn version(&self) -> Option<&str> {
+        self.object.e_tag.as_deref()
     }
 
     /// Where it is.

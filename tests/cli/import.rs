@@ -217,3 +217,70 @@ fn killed(env: &TestEnv, command: &str, moment: Duration) {
     run.kill().expect("it is ours");
     let _ = run.wait();
 }
+
+/// A dump of entities that are broken as told, between sound ones.
+fn broken_dump(odd: &str) -> String {
+    let prefixes = "@prefix wd: <http://www.wikidata.org/entity/> .\n@prefix data: <https://www.wikidata.org/wiki/Special:EntityData/> .\n\
+                    @prefix schema: <http://schema.org/> .\n@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .\n\
+                    @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n\n";
+    let entity = |id: &str, version: &str, label: &str| {
+        format!(
+            "data:{id} schema:about wd:{id} ;\n\tschema:version {version} ;\n\tschema:dateModified \"2026-01-05T00:00:00Z\"^^xsd:dateTime .\n\n\
+             wd:{id} rdfs:label {label}\n\n"
+        )
+    };
+    let sound = |id: &str| entity(id, "\"7\"^^xsd:integer", "\"sound\"@en .");
+    let broken = match odd {
+        "no dot" => entity("Q2", "\"7\"^^xsd:integer", "\"no dot\"@en"),
+        "a string without end" => entity("Q2", "\"7\"^^xsd:integer", "\"no end@en ."),
+        "no data" => entity("Q2", "\"7\"^^xsd:integer", "\0\0\0"),
+        "two versions" => entity("Q2", "\"7\"^^xsd:integer , \"9\"^^xsd:integer", "\"two\"@en ."),
+        "no version" => entity("Q2", "\"98765432l\"^^xsd:integer", "\"l for 1\"@en ."),
+        "a version that is text" => entity("Q2", "\" 7 \"^^xsd:integer", "\"spaces\"@en ."),
+        other => panic!("{other}"),
+    };
+    [prefixes, &sound("Q1"), &broken, &sound("Q3"), &sound("Q4")].concat()
+}
+
+/// Of a broken entity the next one is not a part: whom the map has, and what is said.
+#[test]
+fn an_entity_that_is_broken_costs_no_other() {
+    let env = TestEnv::new();
+    let all = "Q1,7\nQ3,7\nQ4,7\n";
+    let rows = [
+        ("no dot", all, "Q2"),
+        ("a string without end", all, "Q2"),
+        ("no data", all, "Q2"),
+        ("two versions", "Q1,7\nQ2,9\nQ3,7\nQ4,7\n", "entities    4"),
+        ("no version", all, "its schema:version is \"98765432l\""),
+        ("a version that is text", all, "its schema:version is \" 7 \""),
+    ];
+    for (odd, map, said) in rows {
+        env.write("odd.ttl", &broken_dump(odd));
+        let import = "import --dump $DIR/odd.ttl --format nt --output $DIR/nt --revision-map $DIR/map.csv --overwrite";
+        env.run(import).expect(0, &[said]);
+        assert_eq!(env.read("map.csv"), map, "{odd}");
+        let sound = lines(&env, "nt").iter().filter(|line| line.contains("\"sound\"")).count();
+        assert_eq!(sound, 3, "{odd}");
+    }
+}
+
+#[test]
+fn a_run_without_any_entity_or_any_room_is_none() {
+    let env = TestEnv::new();
+    let only = broken_dump("no version");
+    let (head, rest) = only.split_once("data:Q1").expect("Q1 is first");
+    let (_, second) = rest.split_once("data:Q2").expect("then Q2");
+    let (second, _) = second.split_once("data:Q3").expect("then Q3");
+    env.write(
+        "one.ttl",
+        &format!("{head}data:Q2{}", second.replace("98765432l", "98765432")).replace("dateModified", "dated"),
+    );
+    let import = "import --dump $DIR/one.ttl --format nt --output $DIR/none --savepoint-dir $DIR/sp";
+    env.run(import).expect(1, &["none of the entities could be munged", "one.ttl", "Q2", "schema:dateModified"]);
+    assert!(!env.path("sp").exists() && !env.path("none/_manifest.json").exists());
+    env.write("file", "");
+    let import = "import --dump $SAMPLES/items.ttl --format nt --output $DIR/out --temp-dir $DIR/file";
+    env.run(import).expect(2, &["file is no directory", "--temp-dir"]);
+    assert!(!env.path("out").exists());
+}

@@ -21,6 +21,14 @@ fn what_is_no_triples_table_is_told_with_its_place() {
         let expected = ["the triples table $DIR/t.parquet cannot be used", *said, "hint: a triples table has"];
         env.run("bootstrap --triples $DIR/t.parquet --savepoint-dir $DIR/sp").expect(1, &expected);
     }
+    // The length of the footer, beyond the file.
+    let mut whole = fs::read(env.path("t.parquet")).expect("it is there");
+    let length = whole.len() - 8;
+    whole[length..length + 4].copy_from_slice(&[255, 255, 255, 127]);
+    fs::write(env.path("t.parquet"), &whole).expect("it is ours");
+    let broken = "t.parquet is no whole Parquet file";
+    env.run("bootstrap --triples $DIR/t.parquet --savepoint-dir $DIR/sp").expect(1, &[broken]);
+    env.run("sql -c Q --table t=$DIR/t.parquet").expect(1, &[broken]);
     fs::write(env.path("t.parquet"), "").expect("it is ours");
     env.run("bootstrap --triples $DIR/t.parquet --savepoint-dir $DIR/sp").expect(1, &["t.parquet is no Parquet file"]);
 }
@@ -112,4 +120,28 @@ fn reconciling_in_sql_and_by_command_is_the_same() {
         of_command.map(|line| line.replace(",deleted", "").trim_end_matches(',').to_owned()).collect();
     let of_sql: Vec<_> = sorted("sql-deleted.csv").into_iter().filter(|line| !line.starts_with("entity")).collect();
     assert_eq!(of_sql, of_command);
+}
+
+/// A table that an import wrote is its files, all of them and no others.
+#[test]
+fn a_table_that_lacks_files_is_none() {
+    let env = TestEnv::new();
+    env.run("generate-dump --entities 400 --output $DIR/d.ttl.gz").expect(0, &[]);
+    env.run("import --dump $DIR/d.ttl.gz --format parquet --date 20260105 --num-partitions 4 --output $DIR/t")
+        .expect(0, &[]);
+    let table = env.path("t/date=20260105/wiki=wikidata");
+    let map = "revision-map --triples $DIR/t --output $DIR/map.csv --overwrite";
+    env.run(map).expect(0, &[]);
+    let mut parts: Vec<_> = fs::read_dir(&table).expect("it is there").map(|entry| entry.unwrap().path()).collect();
+    parts.retain(|path| path.extension().is_some_and(|extension| extension == "parquet"));
+    parts.sort();
+    let part = fs::read(&parts[1]).expect("a part");
+    let name = parts[1].file_name().unwrap().to_string_lossy().into_owned();
+    fs::remove_file(&parts[1]).expect("it is ours");
+    env.run(map).expect(1, &[&name, "is missing"]);
+    fs::write(&parts[1], "").expect("it is ours");
+    env.run(map).expect(1, &[&name, "has 0 bytes"]);
+    fs::write(&parts[1], &part).expect("it is ours");
+    fs::copy(&parts[0], table.join("part-other.parquet")).expect("it is ours");
+    env.run(map).expect(1, &["part-other.parquet", "is none of the files"]);
 }

@@ -292,6 +292,10 @@ impl From<ImportError> for CliError {
                 .hint("give the options of that run, or pass --overwrite without --resume to begin anew"),
             ImportError::Occupied { is_ours: false, .. } => Self::of(Kind::Usage, &error)
                 .hint("choose another directory: headwater never deletes files that are not its own"),
+            ImportError::Nothing { .. } => {
+                Self::of(Kind::Data, &error).hint("is this the right wiki, and a whole dump?")
+            }
+            ImportError::NoScratch(_) => Self::of(Kind::Usage, &error).hint("give --temp-dir a directory"),
             ImportError::NoDate(_) => Self::of(Kind::Usage, &error).hint("give the day with --date YYYYMMDD"),
             ImportError::TooManyBad { .. } => Self::of(Kind::Data, &error)
                 .hint("is this the right wiki, and a whole dump? --max-bad-entities N allows more"),

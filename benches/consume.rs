@@ -101,6 +101,7 @@ fn of_wiki(seed: u64) -> Vec<Vec<u8>> {
 fn measure(file: &Path) {
     let config = Config {
         scheme: UrisScheme::wikidata(),
+        domain: "www.wikidata.org".to_owned(),
         source: Messages::Files(vec![Location::parse(file.to_str().expect("a path in UTF-8")).expect("a location")]),
         start: Some(Start::Earliest),
         is_anew: false,

@@ -1,5 +1,6 @@
 //! `headwater consume`: a triple store is kept up to date.
 
+use std::collections::BTreeSet;
 use std::io::BufWriter;
 use std::time::Duration;
 
@@ -63,6 +64,9 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     wiki: WikiArgs,
+    /// The wiki's host, as messages name it [default: by the wiki]; messages about another are refused
+    #[arg(long, value_name = "HOST", env = "HEADWATER_DOMAIN")]
+    domain: Option<String>,
     #[command(flatten)]
     source: SourceArgs,
     #[command(flatten)]
@@ -237,8 +241,12 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
 impl Args {
     fn config(&self) -> Result<Config, CliError> {
         let scheme = self.wiki.wiki()?.scheme;
+        if !self.source.messages.is_empty() && (self.begin.manifest.is_some() || self.begin.since.is_some()) {
+            return Err(CliError::usage("files of messages are begun with --earliest: they have no times to begin at"));
+        }
         let most = self.pace.batch.map_or_else(|| self.store.store.most(), |most| most as usize);
         Ok(Config {
+            domain: self.domain.clone().unwrap_or_else(|| scheme.host().to_owned()),
             source: self.messages()?,
             start: self.begin.start(&scheme)?,
             is_anew: self.begin.anew,
@@ -278,8 +286,20 @@ impl Args {
             let topic = Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()))?;
             return Ok(Messages::Kafka(Box::new(self.kafka.settings(&source.group)?), topic));
         }
-        let files = source.messages.iter().map(|file| storage::expand(file));
-        Ok(Messages::Files(files.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()))
+        // The store names a file as it is named here, wherever this is called.
+        let absolute = |file: &String| match file.contains("://") || file.starts_with("memory:") {
+            true => file.clone(),
+            false => {
+                std::path::absolute(file).map_or_else(|_| file.clone(), |path| path.to_string_lossy().into_owned())
+            }
+        };
+        let files = source.messages.iter().map(|file| storage::expand(&absolute(file)));
+        let files: Vec<_> = files.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let mut names = BTreeSet::new();
+        match files.iter().map(ToString::to_string).find(|name| !names.insert(name.clone())) {
+            Some(twice) => Err(CliError::usage(format!("{twice} is given twice"))),
+            None => Ok(Messages::Files(files)),
+        }
     }
 
     fn routes(&self) -> Result<Vec<Route>, CliError> {

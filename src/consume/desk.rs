@@ -45,6 +45,7 @@ impl Desk for Board {
         let age = (self.now)().millis().saturating_sub(status.at.millis());
         match status.phase {
             "stopped" => Err(format!("stopped: {}", status.reason.as_deref().unwrap_or("as it was told"))),
+            "waiting" => Err(status.reason.unwrap_or_else(|| "it waits".to_owned())),
             _ if age > OLDEST => Err(format!("the loop has not been heard of for {} s", age / 1000)),
             _ => Ok(()),
         }

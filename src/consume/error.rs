@@ -18,6 +18,14 @@ pub enum BadRecord {
     /// It is no message.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// It is about another wiki.
+    #[error("it is about {found}, not about {wanted}")]
+    OtherWiki {
+        /// The host that it names.
+        found: String,
+        /// The wiki's.
+        wanted: String,
+    },
     /// It does not fit to those before it.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
@@ -86,12 +94,20 @@ pub enum ConsumeError {
         wanted: String,
     },
     /// The topic is not there, or has more than one partition.
-    #[error("{topic} has {partitions} partitions; a stream of mutations has one, as its order counts")]
+    #[error("{topic} {}; a stream of mutations has one partition, as its order counts", partitions_of(*.partitions))]
     Partitions {
         /// The topic.
         topic: Topic,
         /// How many it has.
         partitions: usize,
+    },
+    /// A file has no beginning of a line where the store is.
+    #[error("{file} has no line that begins at byte {next}, where the store is: it is another file by now")]
+    OtherFile {
+        /// The file.
+        file: String,
+        /// The byte.
+        next: u64,
     },
     /// The group has committed nothing.
     #[error("the group has committed no offset for {0}")]
@@ -140,6 +156,10 @@ pub enum ConsumeError {
     /// The user asked to stop.
     #[error("interrupted")]
     Stopped,
+}
+
+fn partitions_of(count: usize) -> String {
+    if count == 0 { "is not there".to_owned() } else { format!("has {count} partitions") }
 }
 
 impl From<KafkaError> for ConsumeError {

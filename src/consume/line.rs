@@ -31,6 +31,8 @@ use crate::wikibase::timestamp::Timestamp;
 const WAIT: Duration = Duration::from_millis(100);
 /// What the host of messages is that only show that a stream is alive.
 const CANARY: &str = "canary";
+/// How far ahead of the present a change may say to be, in milliseconds.
+const AHEAD: i64 = 24 * 3_600_000;
 /// The longest pause before a store is asked again.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -96,7 +98,16 @@ pub struct Parts<'p> {
     pub on_bad: OnBadRecord,
     /// What was done so far.
     pub totals: Totals,
+    /// The wiki's host, as messages name it.
+    pub domain: String,
+    /// Whether what the store says of itself is no position, and is not to count.
+    pub is_garbled: bool,
+    /// Who looks at the line between turns, and while it waits.
+    pub look: Look<'p>,
 }
+
+/// Looks at a line.
+pub type Look<'p> = Box<dyn FnMut(&mut Line<'p>) + 'p>;
 
 /// A store being kept up to date.
 pub struct Line<'p> {
@@ -144,10 +155,10 @@ impl<'p> Line<'p> {
         }
     }
 
-    /// Goes on until the end, or until it is told to stop; `look` is called between turns.
-    pub fn run(&mut self, mut look: impl FnMut(&mut Self) -> Result<(), ConsumeError>) -> Result<Ended, ConsumeError> {
+    /// Goes on until the end, or until it is told to stop.
+    pub fn run(&mut self) -> Result<Ended, ConsumeError> {
         loop {
-            look(self)?;
+            self.look();
             if self.env.stop.load(Ordering::Relaxed) {
                 return Ok(Ended::Stopped);
             }
@@ -172,6 +183,13 @@ impl<'p> Line<'p> {
                 return begun.map_or(Ok(Ended::AtEnd), |begun| Err(ConsumeError::Unfinished(begun)));
             }
         }
+    }
+
+    /// Lets itself be looked at.
+    pub fn look(&mut self) {
+        let mut look = std::mem::replace(&mut self.parts.look, Box::new(|_| {}));
+        look(self);
+        self.parts.look = look;
     }
 
     fn poll(&mut self) -> Result<(Vec<Record>, bool), ConsumeError> {
@@ -250,7 +268,11 @@ impl<'p> Line<'p> {
             self.parts.totals.canaries += 1;
             return Ok(Ok(()));
         }
+        if let Some(found) = message.meta.domain.as_deref().filter(|domain| *domain != self.parts.domain) {
+            return Ok(Err(BadRecord::OtherWiki { found: found.to_owned(), wanted: self.parts.domain.clone() }));
+        }
         if !self.parts.is_at_beginning && message.sequence > 0 {
+            self.parts.totals.skipped += 1;
             let place = place(&self.parts.source.partitions()[record.place], record.start);
             self.notices.push(Notice::Headless { place });
             return Ok(Ok(()));
@@ -292,12 +314,14 @@ impl<'p> Line<'p> {
         Ok(Ok(()))
     }
 
-    /// Brings the store to where the batch ends, if there is anything in it.
+    /// Brings the store to where the batch ends, if that is elsewhere.
     fn apply(&mut self) -> Result<(), ConsumeError> {
-        if self.batch.counts().mutations() == 0 {
+        if self.batch.counts().mutations() == 0 && self.reached == self.parts.position {
             return Ok(());
         }
-        self.reached.reach(self.batch.newest_time());
+        // A clock that is wrong would else be believed for ever.
+        let present = self.now().saturating_add(AHEAD);
+        self.reached.reach(self.batch.newest_time().filter(|newest| newest.millis() <= present));
         let presumed: BTreeSet<_> = self.batch.presumed().collect();
         if !presumed.is_empty() {
             for entity in self.parts.target.absent(&presumed)? {
@@ -333,19 +357,11 @@ impl<'p> Line<'p> {
     fn bring(&mut self, update: &Update) -> Result<Done, ConsumeError> {
         let (mut pause, mut tried) = (self.parts.pace.pause, Duration::ZERO);
         loop {
-            let error = match self.parts.target.apply(update) {
-                Ok(done) => match self.is_there(update)? {
-                    true => return Ok(done),
-                    false => ConsumeError::NotDone { at: self.parts.position.clone(), said: done.said },
-                },
-                Err(error) if !error.is_passing() => return Err(error.into()),
-                // It may have been done all the same.
-                Err(error) => match self.is_there(update) {
-                    Ok(true) => return Ok(Done::default()),
-                    Ok(false) => error.into(),
-                    Err(ConsumeError::Target(again)) if again.is_passing() => error.into(),
-                    Err(other) => return Err(other),
-                },
+            let error = match self.attempt(update) {
+                Ok(done) => return Ok(done),
+                Err(error @ ConsumeError::NotDone { .. }) => error,
+                Err(ConsumeError::Target(error)) if error.is_passing() => error.into(),
+                Err(error) => return Err(error),
             };
             if tried >= self.parts.pace.give_up {
                 return Err(ConsumeError::GaveUp { tried, source: Box::new(error) });
@@ -353,6 +369,7 @@ impl<'p> Line<'p> {
             self.parts.totals.retries += 1;
             let reason = crate::updater::service::in_full(&error);
             self.notices.push(Notice::Retrying { reason, pause_ms: pause.as_millis() as u64 });
+            self.look();
             if !self.env.rest(pause) {
                 return Err(ConsumeError::Stopped);
             }
@@ -361,17 +378,29 @@ impl<'p> Line<'p> {
         }
     }
 
+    /// Sends an update, if the store is still where it was left and the update was not done after all.
+    fn attempt(&mut self, update: &Update) -> Result<Done, ConsumeError> {
+        if self.is_there(update)? {
+            return Ok(Done::default());
+        }
+        let done = self.parts.target.apply(update)?;
+        self.parts.is_garbled = false;
+        match self.is_there(update)? {
+            true => Ok(done),
+            false => Err(ConsumeError::NotDone { at: self.parts.position.clone(), said: done.said }),
+        }
+    }
+
     /// Whether the store is where an update leads, rather than where it was.
     fn is_there(&mut self, update: &Update) -> Result<bool, ConsumeError> {
-        let found = self.parts.target.position()?;
-        if found == update.position {
-            return Ok(true);
-        }
-        let expected = self.parts.position.clone();
-        if found == expected {
+        if self.parts.is_garbled {
             return Ok(false);
         }
-        let is_ahead = found.places.iter().any(|place| update.position.next(&place.partition) < Some(place.next));
+        let (found, expected) = (self.parts.target.position()?, self.parts.position.clone());
+        if found == update.position || found == expected {
+            return Ok(found == update.position);
+        }
+        let is_ahead = found.places.iter().any(|place| expected.next(&place.partition) < Some(place.next));
         match is_ahead {
             true => Err(ConsumeError::Another { expected, found }),
             false => Err(ConsumeError::Rewound { expected, found }),
@@ -406,6 +435,9 @@ impl<'p> Line<'p> {
 
     /// How many messages are still to be read, if that is known.
     pub fn lag(&self) -> Option<u64> {
+        if self.parts.source.partitions().is_empty() {
+            return None;
+        }
         let ends = (0..self.parts.source.partitions().len()).map(|place| self.parts.source.end(place));
         let left = ends.zip(&self.read).map(|(end, read)| Some(end?.saturating_sub((*read)?)));
         left.sum()

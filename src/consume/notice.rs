@@ -65,10 +65,10 @@ pub enum Notice {
 impl Telling for Notice {
     fn level(&self) -> Level {
         match self {
-            Self::Opened { .. } | Self::CaughtUp | Self::Progress(_) | Self::Headless { .. } | Self::Stopped { .. } => {
-                Level::Info
+            Self::Opened { .. } | Self::CaughtUp | Self::Progress(_) | Self::Stopped { .. } => Level::Info,
+            Self::Headless { .. } | Self::Retrying { .. } | Self::Reopening { .. } | Self::Heard { .. } => {
+                Level::Warning
             }
-            Self::Retrying { .. } | Self::Reopening { .. } | Self::Heard { .. } => Level::Warning,
             Self::Skipped { .. } => Level::Error,
         }
     }

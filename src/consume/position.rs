@@ -84,7 +84,11 @@ impl Position {
             let wrong = || PositionError(statement.to_owned());
             let value = key.object.strip_prefix('"').and_then(|rest| rest.rsplit_once('"')).map(|(value, _)| value);
             if key.predicate == PLACE {
-                position.places.push(value.and_then(place).ok_or_else(wrong)?);
+                let place = value.and_then(place).ok_or_else(wrong)?;
+                if let Some(other) = position.next(&place.partition) {
+                    return Err(PositionError(format!("{} and {other} of {}", place.next, place.partition)));
+                }
+                position.places.push(place);
             } else if key.predicate == UNTIL {
                 // A time is compared by its value, which has no quotation marks.
                 let text = value.unwrap_or(&key.object);
@@ -183,6 +187,9 @@ mod tests {
     fn what_is_none_is_told() {
         let graph = Graph::read(format!("{DUMP} {PLACE} \"x\" .").as_bytes()).unwrap();
         assert!(Position::read(&graph).unwrap_err().to_string().contains("\"x\""));
+        let two = format!("{DUMP} {PLACE} \"t/0 7\", \"t/0 12\" .");
+        let error = Position::read(&Graph::read(two.as_bytes()).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("7") && error.contains("12 of t/0") || error.contains("7 and 12"), "{error}");
     }
 
     #[test]

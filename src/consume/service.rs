@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -25,20 +25,22 @@ use crate::consume::line::{Ended, LONGEST_PAUSE, Line, OnBadRecord, Pace, Parts}
 use crate::consume::notice::Notice;
 use crate::consume::position::Position;
 use crate::consume::status::{Status, Totals};
-use crate::consume::target::Target;
+use crate::consume::target::{Target, TargetError};
 use crate::consume::triples::Namespaces;
 use crate::env::Env;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::{Extent, Partition, Settings, Topic};
-use crate::storage::Location;
+use crate::storage::{Blob, Location};
 use crate::updater::service::in_full;
 use crate::updater::source::event_stream::{Asked, Known, OverHttp};
 use crate::updater::source::kafka::Topics;
 use crate::updater::source::lines::Lines;
-use crate::updater::source::{PartitionName, Position as Place, Source};
+use crate::updater::source::{PartitionName, Position as Place, Source, SourceError};
 use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
 
+/// How far behind the present a stream whose end is not known may be to be taken for caught up, in milliseconds.
+const NEAR: i64 = 300_000;
 /// How long from one status to the next, in milliseconds.
 const STEP: i64 = 1000;
 /// How long from one line about progress to the next, in milliseconds.
@@ -49,6 +51,8 @@ const TOLD: i64 = 30_000;
 pub struct Config {
     /// The wiki.
     pub scheme: UrisScheme,
+    /// Its host, as messages name it.
+    pub domain: String,
     /// Where messages come from.
     pub source: Messages,
     /// Where to begin, if the store does not say.
@@ -132,7 +136,9 @@ impl Watcher {
         }
         self.next = now + STEP;
         let lag = line.lag();
-        if lag == Some(0) && !self.has_caught_up {
+        let until = line.position().until;
+        let is_near = until.is_some_and(|until| now.saturating_sub(until.millis()) < NEAR);
+        if (lag == Some(0) || lag.is_none() && is_near) && !self.has_caught_up {
             self.has_caught_up = true;
             (self.tell)(&Notice::CaughtUp);
         }
@@ -162,7 +168,17 @@ impl Watcher {
         }
     }
 
-    fn ended(&mut self, reason: &str, position: &Position, totals: &Totals) {
+    /// Nothing goes on for a while.
+    fn waits(&mut self, reason: &str, pause: Duration, totals: &Totals) {
+        let latest = self.board.latest();
+        let (at, reason) = ((self.now)(), reason.to_owned());
+        let status = Status { at, phase: "waiting", reason: Some(reason.clone()), totals: *totals, ..latest };
+        self.board.publish(status);
+        (self.tell)(&Notice::Reopening { reason, pause_ms: pause.as_millis() as u64 });
+    }
+
+    /// It has ended, and all is done.
+    fn summary(&mut self, reason: &'static str, position: &Position, totals: &Totals) -> Summary {
         let at = position.to_string();
         let status = Status {
             at: (self.now)(),
@@ -174,7 +190,8 @@ impl Watcher {
             ..Status::new(self.started_at)
         };
         self.board.publish(status);
-        (self.tell)(&Notice::Stopped { reason: reason.to_owned(), at });
+        (self.tell)(&Notice::Stopped { reason: reason.to_owned(), at: at.clone() });
+        Summary { reason, position: at, totals: *totals }
     }
 }
 
@@ -196,11 +213,13 @@ pub fn run(
     watcher: &mut Watcher,
 ) -> Result<Summary, ConsumeError> {
     let (mut totals, mut pause, mut waited) = (Totals::default(), config.pace.pause, Duration::ZERO);
-    let mut is_anew = config.is_anew;
+    let (mut is_anew, mut last) = (config.is_anew, Position::default());
     loop {
         let updates = totals.updates;
-        let error = match attempt(config, is_anew, target, env, watcher, &mut totals) {
-            Ok(summary) => return Ok(summary),
+        let error = match attempt(config, is_anew, target, env, watcher, (&mut totals, &mut last)) {
+            Ok(reason) => return Ok(watcher.summary(reason, &last, &totals)),
+            // Whatever broke off because of that.
+            Err(_) if env.stop.load(Ordering::Relaxed) => return Ok(watcher.summary("told to stop", &last, &totals)),
             Err(error) => error,
         };
         if totals.updates > updates {
@@ -213,28 +232,33 @@ pub fn run(
             return Err(ConsumeError::GaveUp { tried: waited, source: Box::new(error) });
         }
         totals.reopened += 1;
-        let reason = in_full(&error);
-        (watcher.tell)(&Notice::Reopening { reason, pause_ms: pause.as_millis() as u64 });
+        watcher.waits(&in_full(&error), pause, &totals);
         if !env.rest(pause) {
-            return Err(error);
+            return Ok(watcher.summary("told to stop", &last, &totals));
         }
         waited += pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
+/// Opens a line and lets it run; why it ended. What was done and where the store is, is told also after an error.
 fn attempt(
     config: &Config,
     is_anew: bool,
     target: &mut dyn Target,
     env: &Env,
     watcher: &mut Watcher,
-    totals: &mut Totals,
-) -> Result<Summary, ConsumeError> {
-    let position = target.position()?;
+    (totals, last): (&mut Totals, &mut Position),
+) -> Result<&'static str, ConsumeError> {
+    let (position, is_garbled) = match target.position() {
+        Err(TargetError::Position(_)) if is_anew => (Position::default(), true),
+        position => (position?, false),
+    };
+    last.clone_from(&position);
     let known = if is_anew { Position::default() } else { position.clone() };
     let Opened { source, from, ends } = open(config, &known, env)?;
-    (watcher.tell)(&Notice::Opened { at: from.to_string() });
+    let begun = if from.is_unknown() { "the beginning".to_owned() } else { from.to_string() };
+    (watcher.tell)(&Notice::Opened { at: begun });
     let parts = Parts {
         source,
         target,
@@ -246,21 +270,18 @@ fn attempt(
         pace: config.pace,
         on_bad: config.on_bad,
         totals: *totals,
+        domain: config.domain.clone(),
+        is_garbled,
+        look: Box::new(|line| watcher.look(line)),
     };
     let mut line = Line::new(env, parts);
-    let ended = line.run(|line| {
-        watcher.look(line);
-        Ok(())
-    });
-    line.notices.drain(..).for_each(|notice| (watcher.tell)(&notice));
-    *totals = *line.totals();
-    let reason = match ended {
-        Ok(Ended::AtEnd) => "at the end",
-        Ok(Ended::Stopped) | Err(ConsumeError::Stopped) => "told to stop",
-        Err(error) => return Err(error),
-    };
-    watcher.ended(reason, line.position(), totals);
-    Ok(Summary { reason, position: line.position().to_string(), totals: *totals })
+    let ended = line.run();
+    line.look();
+    (*totals, *last) = (*line.totals(), line.position().clone());
+    match ended? {
+        Ended::AtEnd => Ok("at the end"),
+        Ended::Stopped => Ok("told to stop"),
+    }
 }
 
 /// What is read, and where it begins and ends.
@@ -356,6 +377,14 @@ fn of_files(config: &Config, files: &[Location], known: &Position) -> Result<Ope
     }
     if !is_known && !matches!(config.start, Some(Start::Earliest)) {
         return Err(ConsumeError::NoStart);
+    }
+    for (file, name) in files.iter().zip(source.partitions()) {
+        let next = known.next(name).unwrap_or(0);
+        if next > 0
+            && Blob::open(file).and_then(|blob| blob.read(next - 1..next)).map_err(SourceError::from)?[..] != *b"\n"
+        {
+            return Err(ConsumeError::OtherFile { file: file.to_string(), next });
+        }
     }
     Ok(Opened { source: Box::new(source), from: known.clone(), ends: Vec::new() })
 }

@@ -66,7 +66,7 @@ pub struct Status {
     /// When this was so.
     #[serde(serialize_with = "time")]
     pub at: Timestamp,
-    /// `catching_up`, `running` or `stopped`.
+    /// `catching_up`, `running`, `waiting` or `stopped`.
     pub phase: &'static str,
     /// Why, if there is something to say.
     pub reason: Option<String>,

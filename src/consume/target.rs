@@ -80,7 +80,9 @@ pub struct Printer {
 impl TargetError {
     /// Whether the same may succeed soon.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Sparql(error) if error.is_passing())
+        // A store that fails within itself may have had no memory just then.
+        let failed = |error: &SparqlError| matches!(error, SparqlError::Refused { status: 500.., .. });
+        matches!(self, Self::Sparql(error) if error.is_passing() || failed(error))
     }
 }
 

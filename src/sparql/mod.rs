@@ -132,19 +132,14 @@ impl Store {
         Ok(Self { calls, settings, env: env.clone() })
     }
 
-    /// Its endpoint, as it is shown: what follows a question mark may be a key.
-    fn name(&self) -> String {
-        self.settings.url.split('?').next().unwrap_or_default().to_owned()
-    }
-
     /// What a `CONSTRUCT` gives.
     pub fn construct(&self, query: &str) -> Result<Graph, SparqlError> {
         let url = &self.settings.url;
         for tried in 1.. {
             let (error, asked) = match self.post(url, query, QUERY, "text/turtle") {
                 Ok(answer) if answer.is_success() => return self.graph(&answer),
-                Ok(answer) => (self.refusal(&answer), answer.retry_after),
-                Err(error) => (error.into(), None),
+                Ok(answer) => (refusal(url, &answer), answer.retry_after),
+                Err(error) => (error, None),
             };
             if !error.is_passing() || tried >= TRIES {
                 return Err(error);
@@ -163,31 +158,41 @@ impl Store {
         let answer = self.post(url, update, UPDATE, "*/*")?;
         match answer.is_success() {
             true => Ok(Done { changed: changed(&answer.body), said: told(&answer.body) }),
-            false => Err(self.refusal(&answer)),
+            false => Err(refusal(url, &answer)),
         }
     }
 
-    fn post(&self, url: &str, body: &str, content_type: &str, accept: &str) -> Result<Answer, WebError> {
+    fn post(&self, url: &str, body: &str, content_type: &str, accept: &str) -> Result<Answer, SparqlError> {
         let authorization = self.settings.token.as_ref().map(Token::header);
         let mut headers = vec![("accept", accept)];
         headers.extend(authorization.as_deref().map(|token| ("authorization", token)));
-        self.calls.post_with(url, body.as_bytes(), content_type, &headers)
+        let answer = self.calls.post_with(url, body.as_bytes(), content_type, &headers);
+        Ok(answer.map_err(|error| match error {
+            WebError::OutOfReach { reason, .. } => WebError::OutOfReach { url: public(url), reason },
+            WebError::BadAnswer { reason, .. } => WebError::BadAnswer { url: public(url), reason },
+            error => error,
+        })?)
     }
 
     fn graph(&self, answer: &Answer) -> Result<Graph, SparqlError> {
         Graph::read(&answer.body).map_err(|error| SparqlError::NotTurtle {
-            url: self.name(),
+            url: public(&self.settings.url),
             said: told(&answer.body),
             error,
         })
     }
+}
 
-    fn refusal(&self, answer: &Answer) -> SparqlError {
-        let (url, status, said) = (self.name(), answer.status, told(&answer.body));
-        match status {
-            429 | 502..=504 => SparqlError::Busy { url, status, said },
-            _ => SparqlError::Refused { url, status, said },
-        }
+/// An endpoint, as it is shown: what follows a question mark may be a key.
+fn public(url: &str) -> String {
+    url.split('?').next().unwrap_or_default().to_owned()
+}
+
+fn refusal(url: &str, answer: &Answer) -> SparqlError {
+    let (url, status, said) = (public(url), answer.status, told(&answer.body));
+    match status {
+        429 | 502..=504 => SparqlError::Busy { url, status, said },
+        _ => SparqlError::Refused { url, status, said },
     }
 }
 

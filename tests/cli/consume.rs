@@ -28,6 +28,7 @@ fn what_a_user_may_get_wrong() {
     env.write("odd.ndjson", "{}\n");
     env.write("cut.ndjson", &env.read("mutations.ndjson").replace("\"sequence_length\":1", "\"sequence_length\":2"));
     env.write("token", "a b\n");
+    let stream = "consume --listen none --event-stream http://127.0.0.1:1/x --dry-run";
     let nowhere = "--sparql http://127.0.0.1:1/query --give-up 0s";
     let rows: &[(&str, i32, &str)] = &[
         ("consume", 2, "--topic"),
@@ -40,14 +41,13 @@ fn what_a_user_may_get_wrong() {
         (&format!("{CONSUME} {nowhere} --earliest"), 3, "no answer from http://127.0.0.1:1/query"),
         (&format!("{CONSUME} --sparql nowhere --earliest"), 2, "nowhere"),
         (&format!("{CONSUME} {nowhere} --earliest --sparql-token-file $DIR/token"), 2, "the token of the store"),
-        (&format!("{CONSUME} --dry-run --manifest $DIR/none"), 2, "none"),
-        (&format!("{CONSUME} --dry-run --manifest $DIR/sp"), 2, "_manifest.json"),
-        (&format!("{CONSUME} --dry-run --manifest $DIR/blank"), 1, "blank nodes"),
-        (
-            &format!("{CONSUME} --dry-run --manifest $DIR/nt --uris-scheme commons"),
-            1,
-            "is of the wiki with entities in",
-        ),
+        (&format!("{CONSUME} --dry-run --manifest $DIR/nt"), 2, "are begun with --earliest"),
+        (&format!("{stream} --manifest $DIR/none"), 2, "none"),
+        (&format!("{stream} --manifest $DIR/sp"), 2, "_manifest.json"),
+        (&format!("{stream} --manifest $DIR/blank"), 1, "blank nodes"),
+        (&format!("{CONSUME} --dry-run --earliest --domain commons.wikimedia.org"), 2, "it is about www.wikidata.org"),
+        (&format!("{CONSUME},$DIR/mutations.ndjson --dry-run --earliest"), 2, "is given twice"),
+        (&format!("{stream} --manifest $DIR/nt --uris-scheme commons"), 1, "is of the wiki with entities in"),
         (
             "consume --listen none --messages $DIR/odd.ndjson --dry-run --earliest",
             1,

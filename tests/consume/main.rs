@@ -63,6 +63,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         1 => Just(Fault::KilledBefore),
         1 => Just(Fault::KilledAfter),
         1 => Just(Fault::PutBack),
+        1 => Just(Fault::PutBackLater),
     ];
     let faults = prop::collection::vec(fault, 0..40);
     (0..1000_i64, any::<bool>(), 500..40_000_usize, 1..2000_usize, faults, 0..30_u64).prop_map(
@@ -114,6 +115,7 @@ fn told(history: &History, plan: &Plan) -> (Dump, Vec<Vec<u8>>) {
 fn config(history: &History, messages: &Path, most: usize) -> Config {
     Config {
         scheme: history.shape.flavour.scheme(),
+        domain: history.shape.flavour.host().to_owned(),
         source: Messages::Files(vec![Location::parse(messages.to_str().unwrap()).unwrap()]),
         start: Some(Start::Earliest),
         is_anew: false,

@@ -35,6 +35,8 @@ pub enum Fault {
     KilledAfter,
     /// It is not done, and an older copy takes the store's place.
     PutBack,
+    /// It is done and found to be; then an older copy takes the store's place.
+    PutBackLater,
 }
 
 /// All that a store holds.
@@ -51,7 +53,8 @@ pub struct Memory {
     pub held: Rc<RefCell<Held>>,
     copies: Rc<RefCell<Vec<Held>>>,
     faults: Rc<RefCell<VecDeque<Fault>>>,
-    pub applied: Rc<RefCell<Vec<Update>>>,
+    /// After how many more questions for the position an older copy takes its place.
+    later: Rc<RefCell<Option<u32>>>,
 }
 
 impl Memory {
@@ -63,7 +66,7 @@ impl Memory {
             held: Rc::new(RefCell::new(held)),
             copies: Rc::default(),
             faults: Rc::new(RefCell::new(faults.iter().copied().collect())),
-            applied: Rc::default(),
+            later: Rc::default(),
         }
     }
 
@@ -89,6 +92,12 @@ fn refusal(status: u16) -> TargetError {
 
 impl Target for Memory {
     fn position(&mut self) -> Result<Position, TargetError> {
+        let later = self.later.borrow_mut().take();
+        match later {
+            Some(0) => self.put_back(),
+            Some(more) => *self.later.borrow_mut() = Some(more - 1),
+            None => {}
+        }
         Ok(self.held.borrow().position.clone())
     }
 
@@ -105,15 +114,17 @@ impl Target for Memory {
 
     fn apply(&mut self, update: &Update) -> Result<Done, TargetError> {
         let fault = self.faults.borrow_mut().pop_front().unwrap_or(Fault::None);
-        if matches!(fault, Fault::None | Fault::Unheard | Fault::KilledAfter) {
+        if fault == Fault::PutBackLater {
+            *self.later.borrow_mut() = Some(1);
+        }
+        if matches!(fault, Fault::None | Fault::Unheard | Fault::KilledAfter | Fault::PutBackLater) {
             self.copies.borrow_mut().push(self.held.borrow().clone());
             let mut held = self.held.borrow_mut();
             held.apply(&self.scheme, &update.changes);
             held.position = update.position.clone();
-            self.applied.borrow_mut().push(update.clone());
         }
         match fault {
-            Fault::None | Fault::Lied => Ok(Done::default()),
+            Fault::None | Fault::Lied | Fault::PutBackLater => Ok(Done::default()),
             Fault::Busy | Fault::Unheard => Err(refusal(503)),
             Fault::KilledBefore | Fault::KilledAfter => Err(refusal(500)),
             Fault::PutBack => {

@@ -1,13 +1,15 @@
 //! What went wrong in keeping a store up to date.
 
 use crate::cli::error::{CliError, Kind, interrupted};
-use crate::consume::ConsumeError;
 use crate::consume::target::TargetError;
+use crate::consume::{BadRecord, ConsumeError};
+use crate::sparql::SparqlError;
 
 impl From<ConsumeError> for CliError {
     fn from(error: ConsumeError) -> Self {
         match error {
             ConsumeError::Source(error) => error.into(),
+            ConsumeError::Target(TargetError::Sparql(SparqlError::Refused { .. })) => refused(&error),
             ConsumeError::Target(TargetError::Sparql(error)) => error.into(),
             ConsumeError::Target(TargetError::Stdout(error)) => Self::stdout(error),
             ConsumeError::Stopped => interrupted(),
@@ -22,8 +24,37 @@ impl From<TargetError> for CliError {
     }
 }
 
+/// What to do about a store that refuses, by its status.
+fn refused(error: &ConsumeError) -> CliError {
+    let ConsumeError::Target(TargetError::Sparql(SparqlError::Refused { status, .. })) = error else {
+        return own(error);
+    };
+    let (kind, hint) = match status {
+        401 | 403 => (Kind::Usage, "does it want a token? HEADWATER_SPARQL_TOKEN, or --sparql-token-file"),
+        413 => {
+            (Kind::Usage, "an update is too large for it: make them smaller with --batch, or let it take larger ones")
+        }
+        300..=399 => {
+            (Kind::Usage, "it is elsewhere: give the endpoints where it sends to with --sparql and --sparql-update")
+        }
+        404 | 405 => {
+            (Kind::Usage, "is that its endpoint? --sparql is that of queries, --sparql-update that of updates")
+        }
+        500.. => (Kind::Unavailable, "its own log says more; the same command goes on where the store is"),
+        _ => (Kind::Data, "is it the right --store, and are --sparql and --sparql-update right?"),
+    };
+    CliError::of(kind, error).hint(hint)
+}
+
 fn own(error: &ConsumeError) -> CliError {
     let (kind, hint) = match error {
+        ConsumeError::Record { source: BadRecord::OtherWiki { .. }, .. } => {
+            (Kind::Usage, "say which wiki with --uris-scheme, --hostname or --domain")
+        }
+        ConsumeError::OtherFile { .. } => (Kind::Data, "bring the file back, or begin anew with --anew --earliest"),
+        ConsumeError::NotDone { .. } => {
+            (Kind::Data, "is --sparql-update the store's endpoint of updates, and may it be written?")
+        }
         ConsumeError::Record { .. } => (
             Kind::Data,
             "the store is just before it; --on-bad-message skip leaves it out: then the entities it changes must be reconciled",
@@ -54,7 +85,6 @@ fn own(error: &ConsumeError) -> CliError {
         }
         ConsumeError::Source(_)
         | ConsumeError::GaveUp { .. }
-        | ConsumeError::NotDone { .. }
         | ConsumeError::Rewound { .. }
         | ConsumeError::Stopped => (Kind::Unavailable, "the same command goes on where the store is"),
     };

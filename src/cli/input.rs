@@ -296,12 +296,23 @@ impl Existing {
         if self.policy() == OnExisting::Refuse && storage::exists(&file)? {
             return Err(StorageError::AlreadyExists { location: file }.into());
         }
-        match read()?.iter().find(|read| read.overlaps(&file)) {
-            None => Ok(Some(file)),
-            Some(read) => {
-                let message = format!("{file} is to be written, and {read} is read: that would destroy it");
-                Err(CliError::usage(message).hint("choose another place"))
-            }
+        keep_apart(&[("", file.clone())], &read()?)?;
+        Ok(Some(file))
+    }
+}
+
+/// Refuses what would destroy something: to write a file where another is written too, or where something is read. With each file
+/// that is `written` comes the option that names it.
+pub fn keep_apart(written: &[(&str, Location)], read: &[Location]) -> Result<(), CliError> {
+    for (at, (option, file)) in written.iter().enumerate() {
+        if let Some((other, _)) = written[..at].iter().find(|(_, other)| other.overlaps(file)) {
+            let message = format!("{other} and {option} would both be written to {file}");
+            return Err(CliError::usage(message).hint("give each a file of its own"));
+        }
+        if let Some(read) = read.iter().find(|read| read.overlaps(file)) {
+            let message = format!("{file} is to be written, and {read} is read: that would destroy it");
+            return Err(CliError::usage(message).hint("choose another place"));
         }
     }
+    Ok(())
 }

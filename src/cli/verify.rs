@@ -136,7 +136,10 @@ struct Finding {
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     match args.repair {
-        true => args.send.check(output.json)?,
+        true => {
+            args.send.check(output.json)?;
+            args.send.check_tag()?;
+        }
         false if args.send.has_place() => output.note(format_args!("nothing is sent: that takes --repair\n")),
         false => {}
     }
@@ -229,14 +232,12 @@ impl Args {
         Ok((each_once(chosen, scheme)?, seed))
     }
 
+    /// The file of the findings. Error: something that is to be written would destroy something.
     fn findings_file(&self) -> Result<Option<Location>, CliError> {
-        self.existing.target(self.findings.as_deref(), || {
-            let mut read = Vec::from_iter(self.send.audit()?);
-            for text in self.entities.iter().chain(&self.state) {
-                read.push(Location::parse(text)?);
-            }
-            Ok(read)
-        })
+        let read = self.entities.iter().chain(&self.state).map(|text| Location::parse(text));
+        let read = read.collect::<Result<Vec<_>, _>>()?;
+        self.send.check_files(self.findings.as_deref(), &read)?;
+        self.existing.target(self.findings.as_deref(), || Ok(read))
     }
 
     fn fetcher(&self, scheme: &UrisScheme, env: &Env) -> Result<Fetcher, CliError> {

@@ -81,6 +81,14 @@ impl Place {
         }
     }
 
+    /// The files that are read.
+    pub fn read(&self) -> &[Location] {
+        match self {
+            Self::Files(files) => files,
+            Self::Topic(..) => &[],
+        }
+    }
+
     /// Gives each side output to `take`, and what is none as an error, until that fails; returns how many there were.
     pub fn each<E: From<InboxError>>(
         &self,

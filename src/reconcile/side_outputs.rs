@@ -19,6 +19,7 @@ use crate::side_output::{Inconsistency, SideOutput};
 use crate::wikibase::entity::{EntityId, Revision};
 
 /// The places in a tag that stand for what a side output says: of its data centre, and of the pipeline that sent it. Upstream's own.
+pub const PLACES: [&str; 2] = [DATA_CENTRE, EMITTER];
 const DATA_CENTRE: &str = "$DC$";
 const EMITTER: &str = "$EMITTER_ID$";
 

@@ -17,6 +17,9 @@ use url::Url;
 use crate::storage::StorageError;
 use crate::wikibase::timestamp::Timestamp;
 
+/// How many links are followed that lead to what does not exist.
+const MOST_LINKS: u32 = 40;
+
 /// The store's path of a path as typed.
 pub fn path_of_text(text: &str) -> Result<Path, StorageError> {
     if text.is_empty() {
@@ -162,11 +165,20 @@ pub fn bad(text: &str, rule: &'static str) -> StorageError {
     StorageError::BadLocation { text: shown, rule }
 }
 
-/// The path with the links in it followed, as far as it exists.
+/// The path with the links in it followed, also to what does not exist yet.
 pub fn resolved(path: &FilePath) -> PathBuf {
-    match (path.canonicalize(), path.parent(), path.file_name()) {
-        (Ok(resolved), ..) => resolved,
-        (Err(_), Some(parent), Some(name)) => resolved(parent).join(name),
-        _ => path.to_owned(),
+    followed(path, MOST_LINKS)
+}
+
+fn followed(path: &FilePath, links: u32) -> PathBuf {
+    let (parent, name) = match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(resolved), ..) => return resolved,
+        (Err(_), Some(parent), Some(name)) => (followed(parent, links), name),
+        _ => return path.to_owned(),
+    };
+    let path = parent.join(name);
+    match path.read_link() {
+        Ok(target) if links > 0 => followed(&parent.join(target), links - 1),
+        _ => path,
     }
 }

@@ -98,6 +98,7 @@ struct Report {
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     args.send.check(output.json)?;
+    args.send.check_tag()?;
     let findings = args.findings_file()?;
     let dir = Location::parse(&args.state)?;
     let wiki = args.dumps.wiki.wiki()?;
@@ -188,16 +189,15 @@ impl Taken {
 }
 
 impl Args {
+    /// The file of the findings. Error: something that is to be written would destroy something.
     fn findings_file(&self) -> Result<Option<Location>, CliError> {
-        self.existing.target(self.findings.as_deref(), || {
-            let mut read = vec![Location::parse(&self.state)?];
-            read.extend(self.send.audit()?);
-            match &self.revision_map {
-                Some(map) => read.extend(storage::expand(map)?),
-                None => read.extend(self.dumps.locations()?),
-            }
-            Ok(read)
-        })
+        let mut read = vec![Location::parse(&self.state)?];
+        match &self.revision_map {
+            Some(map) => read.extend(storage::expand(map)?),
+            None => read.extend(self.dumps.locations()?),
+        }
+        self.send.check_files(self.findings.as_deref(), &read)?;
+        self.existing.target(self.findings.as_deref(), || Ok(read))
     }
 
     fn until(&self, known: &Known, dir: &Location) -> Result<Timestamp, CliError> {

@@ -52,6 +52,8 @@ pub fn entity(text: &str) -> Result<EntityId, String> {
 /// Runs the command.
 pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     args.send.check(output.json)?;
+    args.send.check_tag()?;
+    args.send.check_files(None, &[])?;
     let scheme = args.wiki.wiki()?.scheme;
     let entities = each_once(args.entities.clone(), &scheme)?;
     let repairs = by_hand(&entities, &mut args.api.api(&scheme, env)?)?;

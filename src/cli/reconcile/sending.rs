@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::bootstrap::report::{counted, grouped};
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
+use crate::cli::input::keep_apart;
 use crate::cli::offsets::connection::{Connection, topic};
 use crate::cli::progress::Watcher;
 use crate::cli::reconcile::wiki::ApiArgs;
@@ -17,6 +18,7 @@ use crate::kafka::{Partition, Topic};
 use crate::reconcile::audit::Audit;
 use crate::reconcile::repair::Repair;
 use crate::reconcile::ship::{Manner, STREAM, Shipped, Shipping, Target};
+use crate::reconcile::side_outputs::PLACES;
 use crate::storage::{self, Location, StorageError};
 use crate::web::{self, Calls};
 use crate::wikibase::uris::UrisScheme;
@@ -109,14 +111,41 @@ impl SendArgs {
         }
         match self.place()? {
             Some(Place::File(file)) if !self.dry_run && storage::exists(&file)? => {
-                Err(StorageError::AlreadyExists { location: file }.into())
+                let error = CliError::from(StorageError::AlreadyExists { location: file });
+                Err(error
+                    .hint("events are never written over what is there: give --to another file, or move this one away"))
             }
             _ => Ok(()),
         }
     }
 
+    /// Refuses a tag with a place in it that only a side output can fill.
+    pub fn check_tag(&self) -> Result<(), CliError> {
+        match PLACES.into_iter().find(|place| self.source().contains(place)) {
+            Some(place) => {
+                let message =
+                    format!("--source {}: `{place}` is filled from side outputs, and here are none", self.source());
+                Err(CliError::usage(message).hint("write out the tag of the updater that is to repair"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to write where something is read, or twice to one file, that of `findings` being another.
+    pub fn check_files(&self, findings: Option<&str>, read: &[Location]) -> Result<(), CliError> {
+        let mut written = Vec::new();
+        if let Some(findings) = findings {
+            written.push(("--findings", Location::parse(findings)?));
+        }
+        if let Some(Place::File(file)) = self.place()? {
+            written.push(("--to", file));
+        }
+        written.extend(self.audit()?.map(|file| ("--audit", file)));
+        keep_apart(&written, read)
+    }
+
     /// The file in which is noted what was sent.
-    pub fn audit(&self) -> Result<Option<Location>, CliError> {
+    fn audit(&self) -> Result<Option<Location>, CliError> {
         Ok(self.audit.as_deref().map(Location::parse).transpose()?)
     }
 

@@ -76,6 +76,8 @@ pub fn run(args: &Args, env: &Env, output: &Output) -> Result<(), CliError> {
     args.send.check(output.json)?;
     let scheme = args.wiki.wiki()?.scheme;
     let places = args.places.iter().map(|place| args.place(place)).collect::<Result<Vec<_>, _>>()?;
+    let read: Vec<_> = places.iter().flat_map(Place::read).cloned().collect();
+    args.send.check_files(None, &read)?;
     let mut told = Told::new(&args.send.domain(&scheme), args.send.source());
     let mut unreadable = Unreadable::default();
     for place in &places {

@@ -28,6 +28,8 @@ use crate::wikibase::uris::UrisScheme;
 
 /// How much of what is no entity is told, in characters.
 const LONGEST_TOLD: usize = 40;
+/// What a column of entities may be called, in small letters.
+const COLUMNS: [&str; 6] = ["entity", "entity_id", "item", "item_id", "id", "qid"];
 /// Divergent entities that the report names, and triples of each.
 const SHOWN: (usize, usize) = (10, 3);
 
@@ -35,7 +37,8 @@ const SHOWN: (usize, usize) = (10, 3);
 ///
 /// Each entity is compared with its munged document of the same revision, triple by triple: statements, sitelinks, forms and senses,
 /// references and values. A store that is merely behind is not divergent. Nothing is changed; --repair has the updater bring the
-/// entities that are wrong to what the wiki says. Ends with 1 if some are wrong and no repair was sent for them.
+/// entities that are wrong to what the wiki says. Ends with 1 if some are wrong and no repair was sent for them, or if some could not
+/// be compared.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -267,13 +270,15 @@ impl Args {
 /// The entities of a file.
 fn listed(file: &Location) -> Result<Vec<EntityId>, CliError> {
     let text = storage::read(file)?;
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
     let mut entities = Vec::new();
     for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        let id = line.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
+        let id = unquoted(line.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii());
         match EntityId::parse(id) {
             Ok(entity) => entities.push(entity),
+            Err(_) if line.trim_ascii().is_empty() => {}
             // The first line may name columns.
-            Err(_) if id.is_empty() || at == 0 => {}
+            Err(_) if at == 0 && COLUMNS.iter().any(|name| id.eq_ignore_ascii_case(name.as_bytes())) => {}
             Err(error) => {
                 let id: String = String::from_utf8_lossy(id).chars().take(LONGEST_TOLD).collect();
                 let message = format!("{file}, line {}: {error}: `{id}`", at + 1);
@@ -282,6 +287,12 @@ fn listed(file: &Location) -> Result<Vec<EntityId>, CliError> {
         }
     }
     Ok(entities)
+}
+
+/// A value without the quotes around it, if it has some.
+fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    inner.map_or(value, <[u8]>::trim_ascii)
 }
 
 impl Report {
@@ -328,7 +339,7 @@ impl Report {
         self.divergent + self.missing + self.left
     }
 
-    /// An error if something is wrong for which no repair was sent now, or if nothing could be compared.
+    /// An error if something is wrong for which no repair was sent now, or if something could not be compared.
     fn verdict(&self) -> Result<(), CliError> {
         if self.unknown == self.entities {
             let message =
@@ -336,10 +347,21 @@ impl Report {
             return Err(CliError::new(Kind::Data, message).hint("are --entity-data, --route and --sparql right?"));
         }
         let sent = self.sent.as_ref().map_or(0, |sent| sent.shipped.sent);
+        let all = entities(self.entities);
         if sent >= self.wrong() {
-            return Ok(());
+            return match self.unknown {
+                0 => Ok(()),
+                unknown => {
+                    let message = format!("{} of {all} could not be compared", grouped(unknown));
+                    Err(CliError::new(Kind::Data, message)
+                        .hint("the report has the reasons; look at these again later"))
+                }
+            };
         }
-        let message = format!("{} of {} are wrong in the store", grouped(self.wrong()), entities(self.entities));
+        let mut message = format!("{} of {all} are wrong in the store", grouped(self.wrong()));
+        if self.unknown > 0 {
+            message.push_str(&format!(", and {} could not be compared", grouped(self.unknown)));
+        }
         let hint = match (&self.sent, &self.findings) {
             (Some(_), _) => "not for all of them a repair was sent: those that were sent before are sent with --again",
             (None, Some(_)) => "--repair has the updater send them again",

@@ -132,6 +132,11 @@ impl Store {
         Ok(Self { calls, settings, env: env.clone() })
     }
 
+    /// Its endpoint of queries, as it is shown.
+    pub fn name(&self) -> String {
+        public(&self.settings.url)
+    }
+
     /// What a `CONSTRUCT` gives.
     pub fn construct(&self, query: &str) -> Result<Graph, SparqlError> {
         let url = &self.settings.url;

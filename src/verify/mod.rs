@@ -32,6 +32,8 @@ use crate::wikibase::uris::UrisScheme;
 pub const BATCH: usize = 50;
 /// How many nodes the store is asked of at once.
 const NODES: usize = 500;
+/// How much is told of an answer that makes no sense: triples, and characters of these.
+const TOLD: (usize, usize) = (3, 300);
 /// How often an entity is looked at that changes while it is.
 const LOOKS: usize = 3;
 
@@ -81,6 +83,14 @@ pub enum VerifyError {
     /// It has no entity at all: whatever is asked of it, nothing would follow.
     #[error("the store has no entity with a revision")]
     Empty,
+    /// It does not count what nobody links to.
+    #[error("{store} does not tell how many nodes nobody links to; it says: {said}")]
+    NoCount {
+        /// The store.
+        store: String,
+        /// What it says, as N-Triples, the beginning of it.
+        said: String,
+    },
     /// The wiki's entity data cannot be had.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -151,9 +161,11 @@ impl Verifier<'_> {
         let root = self.scheme.root();
         let count = |namespace: &str, link: Option<&str>| -> Result<u64, VerifyError> {
             let answer = self.store.construct(&queries::orphans(namespace, link))?;
-            let count = answer.iter().find_map(|(key, _)| number(&key.object));
-            // A store that counts nothing may give nothing.
-            Ok(count.unwrap_or_default())
+            let counts: Vec<_> = answer.iter().map(|(key, _)| number(&key.object)).collect();
+            match counts[..] {
+                [Some(count)] => Ok(count),
+                _ => Err(VerifyError::NoCount { store: self.store.name(), said: told(&answer) }),
+            }
         };
         Ok(Orphans {
             references: count(&format!("{root}reference/"), Some("<http://www.w3.org/ns/prov#wasDerivedFrom>"))?,
@@ -260,6 +272,15 @@ fn expected(document: &[u8], entity: EntityId, revision: Revision, documents: &m
         return Err(format!("the wiki gives revision {}, not {revision}", munged.revision));
     }
     Ok(Graph::read(munged.triples.text().as_bytes()).expect("a munged set is N-Triples"))
+}
+
+/// The beginning of what a store says.
+fn told(answer: &Graph) -> String {
+    let lines: Vec<_> = answer.iter().take(TOLD.0).map(|(_, line)| line).collect();
+    match lines[..] {
+        [] => "nothing".to_owned(),
+        _ => lines.join(" ").chars().take(TOLD.1).collect(),
+    }
 }
 
 /// The number that is the value of a key's object.

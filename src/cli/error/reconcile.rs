@@ -103,6 +103,8 @@ impl From<VerifyError> for CliError {
             VerifyError::Empty => {
                 Self::of(Kind::Data, &error).hint("is it the right endpoint, and is the store loaded?")
             }
+            VerifyError::NoCount { .. } => Self::of(Kind::Data, &error)
+                .hint("is it the store's endpoint of queries? without --orphans it need not count"),
             VerifyError::Fetch(FetchError::Unavailable { .. }) => {
                 Self::of(Kind::Unavailable, &error).hint("is --entity-data right, and is --route needed?")
             }

@@ -1,6 +1,7 @@
 //! What went wrong in reconciling, and in looking at stores.
 
 use crate::cli::error::{CliError, Kind, interrupted};
+use crate::columns::ColumnsError;
 use crate::entity_data::{FetchError, FetchSetUpError};
 use crate::mediawiki::ApiError;
 use crate::reconcile::audit::AuditError;
@@ -38,7 +39,10 @@ impl From<InboxError> for CliError {
         match error {
             InboxError::Unreadable { .. } => Self::of(Kind::Data, &error)
                 .hint("is it a side output of an updater: lapsed-action, state-inconsistency or fetch-failure?"),
-            InboxError::Columns(error) => error.into(),
+            InboxError::Columns(ColumnsError::Storage(error)) => error.into(),
+            InboxError::Columns(_) => {
+                Self::of(Kind::Data, &error).hint("is it whole, and a table of side outputs in Parquet? fetch it again")
+            }
             InboxError::Decode(error) => error.into(),
             InboxError::Kafka(error) => error.into(),
             InboxError::Storage(error) => error.into(),

@@ -1,7 +1,8 @@
 //! At which revision a wiki has an entity now, and when its page was deleted or restored: MediaWiki's action API.
 //!
-//! Promise: an answer is about what was asked, in the order asked; what the API does not say is an error, never a deletion.
-//! In -> out: entities -> [`Latest`], in batches; a page -> a time.
+//! Promise: an answer is about what was asked, in the order asked; what the API does not say is an error, never a deletion. Nor is what
+//! only an API says that does not know the wiki's entities: one of another wiki, or one that has none of many.
+//! In -> out: entities -> [`Latest`], in batches; a page -> a time; a wiki's URIs -> whether it is that wiki's.
 //! Rules: `action=query` with `prop=revisions` (redirects are not followed) and `list=logevents`, as upstream's
 //! `WikibaseRepository.fetchLatestRevisionForEntities`; items and others are asked for by title, media info by page id. One request
 //! at a time, with `maxlag`, as the wiki's etiquette asks. Asked again: what broke off, was out of reach, failed (500 and above), or
@@ -21,6 +22,7 @@ use crate::env::Env;
 use crate::web::{self, Answer, Calls, Route, SetUpError, WebError};
 use crate::wikibase::entity::{EntityId, EntityKind, Revision};
 use crate::wikibase::timestamp::Timestamp;
+use crate::wikibase::uris::UrisScheme;
 
 /// How often the same is asked at most: where it is out of reach, and where it asks for patience.
 const TRIES: (u32, u32) = (4, 6);
@@ -28,6 +30,8 @@ const TRIES: (u32, u32) = (4, 6);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How many seconds the wiki's replicas may be behind before it refuses to answer. The etiquette's own number.
 const MAX_LAG: u32 = 5;
+/// How many entities of a kind may be missing though no other of them is there, without a word of the log.
+const MOST_MISSING: usize = 10;
 /// The most that an answer may have, in bytes.
 const MOST: usize = 16 << 20;
 
@@ -102,6 +106,28 @@ pub enum ApiError {
         /// What is wrong.
         said: String,
     },
+    /// It is another wiki's.
+    #[error("{url} is the API of the wiki {found}, not of {expected}")]
+    OtherWiki {
+        /// The API.
+        url: String,
+        /// What it says of itself: the namespace of its entities, or its server.
+        found: String,
+        /// What was to stand there.
+        expected: String,
+    },
+    /// It has none of many entities, and knows of no deletion.
+    #[error(
+        "{url} calls all {count} {kind} missing that it was asked of at once, and its log tells of no deletion of one"
+    )]
+    AllMissing {
+        /// The API.
+        url: String,
+        /// How many.
+        count: usize,
+        /// Of which kind, in the plural.
+        kind: &'static str,
+    },
 }
 
 /// MediaWiki's action API.
@@ -139,7 +165,44 @@ impl Api {
                 found.insert(*entity, self.page(&query, |page| page.pageid == Some(number))?);
             }
         }
+        self.refuse_all_missing(&found)?;
         Ok(entities.iter().map(|entity| found.get(entity).cloned().flatten()).collect())
+    }
+
+    /// Makes sure that it is the API of the wiki with these URIs. The wiki may be behind another name; one that says nothing of its
+    /// entities must at least be on that host, unless somebody chose it (`is_chosen`).
+    pub fn check_wiki(&self, scheme: &UrisScheme, is_chosen: bool) -> Result<(), ApiError> {
+        let general = self.query("meta=siteinfo&siprop=general")?.general;
+        let General { concept, server } = general.ok_or_else(|| self.wrong("it does not say which wiki it is of"))?;
+        let (found, expected) = match (concept, server) {
+            (Some(concept), _) => (concept, scheme.concept()),
+            (None, Some(server)) if !is_chosen => (server, scheme.host()),
+            (None, _) => return Ok(()),
+        };
+        if without_protocol(&found).eq_ignore_ascii_case(without_protocol(expected)) {
+            return Ok(());
+        }
+        Err(ApiError::OtherWiki { url: self.settings.url.clone(), found, expected: expected.to_owned() })
+    }
+
+    /// Error: of many entities of a kind none is there, and the log tells of none that it was deleted. Then they were not looked for
+    /// where they are.
+    fn refuse_all_missing(&self, found: &HashMap<EntityId, Option<Latest>>) -> Result<(), ApiError> {
+        for kind in EntityKind::ALL {
+            let of_kind: Vec<_> = found.iter().filter(|(entity, _)| entity.kind() == kind).collect();
+            if of_kind.len() <= MOST_MISSING || of_kind.iter().any(|(_, latest)| latest.is_some()) {
+                continue;
+            }
+            let mut is_told = false;
+            for (entity, _) in &of_kind {
+                is_told = is_told || self.turned(**entity, None)?.is_some();
+            }
+            if !is_told {
+                let (url, count) = (self.settings.url.clone(), of_kind.len());
+                return Err(ApiError::AllMissing { url, count, kind: kind.plural() });
+            }
+        }
+        Ok(())
     }
 
     /// When a page was last deleted or restored; `None` where the log does not say. Without a title that of the entity's page is
@@ -274,6 +337,17 @@ struct Query {
     /// Titles as they were asked for, and as the wiki writes them: with the name of a namespace in its language.
     normalized: Vec<Normalized>,
     logevents: Vec<LogEvent>,
+    general: Option<General>,
+}
+
+/// What a wiki says of itself.
+#[derive(Deserialize)]
+struct General {
+    /// The namespace of its entities; a Wikibase tells.
+    #[serde(rename = "wikibase-conceptbaseuri")]
+    concept: Option<String>,
+    /// Its host, with a protocol or only the slashes before it.
+    server: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -308,6 +382,12 @@ impl Query {
     fn named<'t>(&'t self, title: &'t str) -> &'t str {
         self.normalized.iter().find(|pair| pair.from == title).map_or(title, |pair| &pair.to)
     }
+}
+
+/// A URI without what stands before its host, and without a last slash: whether it begins with http or https is no difference between
+/// wikis.
+fn without_protocol(uri: &str) -> &str {
+    uri.split_once("//").map_or(uri, |(_, rest)| rest).trim_end_matches('/')
 }
 
 /// The values with bars between them, as a part of a URL.

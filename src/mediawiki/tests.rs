@@ -130,3 +130,71 @@ fn the_log_tells_when_a_page_was_deleted_or_restored() {
     // Which page it was cannot be known of media info that is gone.
     assert_eq!(api.turned(media, None).unwrap(), None);
 }
+
+#[test]
+fn an_api_is_that_of_its_wiki() {
+    let concept = |uri: &str| format!(r#"{{"server":"//elsewhere.example.org","wikibase-conceptbaseuri":"{uri}"}}"#);
+    let server = |server: &str| format!(r#"{{"server":"{server}"}}"#);
+    // What the wiki says of itself, whether the user named the API, and what of it is refused.
+    let rows = [
+        (concept("http://www.wikidata.org/entity/"), false, None),
+        (concept("https://www.wikidata.org/entity"), true, None),
+        (concept("http://test.wikidata.org/entity/"), true, Some("http://test.wikidata.org/entity/")),
+        (concept("http://test.wikidata.org/entity/"), false, Some("http://test.wikidata.org/entity/")),
+        (server("//www.wikidata.org"), false, None),
+        (server("https://www.wikidata.org"), false, None),
+        (server("//de.wikipedia.org"), false, Some("//de.wikipedia.org")),
+        (server("//localhost:8080"), true, None),
+        ("{}".to_owned(), false, None),
+    ];
+    for (general, is_chosen, refused) in rows {
+        let answer = format!(r#"{{"query":{{"general":{general}}}}}"#);
+        let url = serve(move |got: &Got| {
+            assert!(got.line.contains("&meta=siteinfo&siprop=general"), "{}", got.line);
+            json(&answer)
+        });
+        let found = match api(&url).check_wiki(&UrisScheme::wikidata(), is_chosen) {
+            Ok(()) => None,
+            Err(ApiError::OtherWiki { found, .. }) => Some(found),
+            Err(error) => panic!("{general}: {error}"),
+        };
+        assert_eq!(found.as_deref(), refused, "{general} {is_chosen}");
+    }
+    let url = serve(|_: &Got| json(r#"{"query":{"pages":[]}}"#));
+    let error = api(&url).check_wiki(&UrisScheme::wikidata(), true).unwrap_err();
+    assert!(error.to_string().contains("which wiki it is of"), "{error}");
+}
+
+/// What has none of many entities of a kind was asked in vain, unless it knows of a deletion.
+#[test]
+fn not_all_of_many_are_missing() {
+    const DELETED: &str = r#"{"type":"delete","action":"delete","timestamp":"2026-01-05T00:00:00Z"}"#;
+    let missing = |titles: &str| {
+        let pages = titles.split("%7C").map(|title| format!(r#"{{"title":"{title}","missing":true}}"#));
+        pages.collect::<Vec<_>>().join(",").replace("%3A", ":")
+    };
+    // How many items are asked of; whether a property is, too, and is there; whose deletion the log tells.
+    let rows = [(10, false, "", true), (11, false, "", false), (11, true, "", false), (50, false, "Q50", true)];
+    for (count, with_property, deleted, is_good) in rows {
+        let url = serve(move |got: &Got| {
+            let value = |name: &str| Some(got.line.split_once(name)?.1.split([' ', '&']).next()?.to_owned());
+            if let Some(title) = value("letitle=") {
+                let events = if title == deleted { DELETED } else { "" };
+                return json(&format!(r#"{{"query":{{"logevents":[{events}]}}}}"#));
+            }
+            let pages = missing(&value("&titles=")?)
+                .replace(r#"{"title":"Property:P1","missing":true}"#, &page("Property:P1", 1, 10));
+            json(&format!(r#"{{"query":{{"pages":[{pages}]}}}}"#))
+        });
+        let mut ids: Vec<_> = (1..=count).map(|number| format!("Q{number}")).collect();
+        ids.extend(with_property.then(|| "P1".to_owned()));
+        let ids: Vec<_> = ids.iter().map(|id| &**id).collect();
+        match api(&url).latest(&entities(&ids)) {
+            Ok(latest) => assert!(is_good && latest.iter().all(Option::is_none), "{count}"),
+            Err(ApiError::AllMissing { count: told, kind: "items", .. }) => {
+                assert!(!is_good && told == count, "{told}")
+            }
+            Err(error) => panic!("{count}: {error}"),
+        }
+    }
+}

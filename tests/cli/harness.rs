@@ -4,6 +4,8 @@
 //! In -> out: a command line with `$DIR`, `$SAMPLES`, `$SHARED` in it -> [`Outcome`], where the first two stand again.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -125,6 +127,22 @@ impl std::fmt::Display for Outcome {
         let Self { command, code, stdout, stderr } = self;
         write!(f, "$ headwater {command}\n[stderr]\n{stderr}\n[stdout]\n{stdout}\n[exit {code}]")
     }
+}
+
+/// A server that gives everyone the same answer, at a URL.
+pub fn saying(status: u16, body: impl Into<String>) -> String {
+    let body = body.into();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("it has an address"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let answer =
+                format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    url
 }
 
 /// The exit code as shells give it.

@@ -1,6 +1,6 @@
 //! Reconciling without any server: on the samples, and on what a user may get wrong.
 
-use crate::harness::{TestEnv, golden};
+use crate::harness::{TestEnv, golden, saying};
 
 const OLD: &str = "Q1,10\nQ2,20\nQ3,30\nQ4,40\nL1,50\n";
 const NEW: &str = "Q1,10\nQ2,25\nQ4,40\nQ5,60\nL1,49\n";
@@ -19,7 +19,14 @@ fn what_is_left_out_is_told() {
     env.write("odd.ndjson", "{}\n");
     let places = "reconcile side-outputs --side-outputs $DIR/odd.ndjson --without-api --dry-run --on-bad-entity skip";
     env.run(places).expect(0, &["skipped      $DIR/odd.ndjson, line 1: "]);
+    // Its cause is told once.
+    env.write("odd.ndjson", FORM);
+    let told = env.run(places).expect(0, &["`L3-F1` is no entity: "]);
+    assert_eq!(told.stderr.matches("is no entity").count(), 1, "{told}");
 }
+
+/// A failed fetch of what is a part of an entity.
+const FORM: &str = r#"{"meta":{"dt":"2026-01-05T00:10:00Z","domain":"www.wikidata.org","stream":"s"},"item":"L3-F1","original_ingestion_dt":"2026-01-05T00:00:01Z","revision_id":5,"original_event_info":{"dt":"2026-01-05T00:00:00Z","meta":{"dt":"2026-01-05T00:00:00Z","id":"e","request_id":"r","stream":"mediawiki.page_change.v1"}},"op_type":"import","exception_type":"x","exception_msg":"y","fetch_error_type":"ENTITY_NOT_FOUND"}"#;
 
 /// Of a kind that the newer map has none of, none is called deleted.
 #[test]
@@ -136,6 +143,16 @@ fn what_a_user_may_get_wrong() {
     env.write("empty.csv", "");
     env.write("odd.ndjson", "{}\n");
     env.write("note.ndjson", "{\"no\": 1}\n");
+    env.write("cut.parquet", "PAR1 and no end");
+    env.write("empty.parquet", "");
+    std::os::unix::fs::symlink(env.path("f.csv"), env.path("link")).expect("the room can be written");
+    let missing =
+        (1..=11).map(|number| format!("{{\"title\":\"Q{number}\",\"missing\":true}}")).collect::<Vec<_>>().join(",");
+    let general = r#""general":{"wikibase-conceptbaseuri":"http://www.wikidata.org/entity/"}"#;
+    let none = saying(200, format!("{{\"query\":{{{general},\"pages\":[{missing}]}}}}"));
+    let other = saying(200, r#"{"query":{"general":{"wikibase-conceptbaseuri":"http://test.wikidata.org/entity/"}}}"#);
+    let eleven = "reconcile entities Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 Q11 --dry-run";
+    let parquet = "--without-api --dry-run --side-outputs $DIR";
     let to = "--to $DIR/events.ndjson --source test";
     let rows: &[(String, i32, &str)] = &[
         (DUMP.to_owned(), 2, "--to"),
@@ -148,7 +165,42 @@ fn what_a_user_may_get_wrong() {
         (format!("{} --dry-run", DUMP.replace("new.csv", "empty.csv")), 1, "empty.csv"),
         (format!("{DUMP} --to kafka:t --source x"), 2, "no Kafka: give its brokers"),
         (format!("{DUMP} --to kafka:a/b --source x --brokers b:1"), 2, "is no name of a topic"),
-        (format!("{DUMP} --to $DIR/old.csv --source x"), 2, "old.csv"),
+        (format!("{DUMP} --to $DIR/old.csv --source x"), 2, "give --to another file"),
+        (format!("{DUMP} --to - --source x@$DC$"), 2, "`$DC$` is filled from side outputs"),
+        (
+            "reconcile entities Q1 --to - --source $EMITTER_ID$".to_owned(),
+            2,
+            "`$EMITTER_ID$` is filled from side outputs",
+        ),
+        (format!("{DUMP} --findings $DIR/f.csv --to $DIR/f.csv --source x"), 2, "would both be written to $DIR/f.csv"),
+        (
+            format!("{DUMP} --findings $DIR/f.csv --to ./f.csv --source x"),
+            2,
+            "--findings and --to would both be written",
+        ),
+        (
+            format!("{DUMP} --findings $DIR/f.csv --to $DIR/link --source x"),
+            2,
+            "--findings and --to would both be written",
+        ),
+        (
+            format!("{DUMP} --findings $DIR/link --audit $DIR/f.csv {to}"),
+            2,
+            "--findings and --audit would both be written",
+        ),
+        (format!("{DUMP} --to $DIR/f.csv --audit $DIR/f.csv --source x"), 2, "--to and --audit would both be written"),
+        ("reconcile entities Q1 --to f.csv --audit ./f.csv --source x".to_owned(), 2, "--to and --audit would both be"),
+        (format!("{DUMP} {to} --audit $DIR/state/audit.nd"), 2, "$DIR/state is read: that would destroy it"),
+        (format!("{DUMP} --to $DIR/state/e.ndjson --source x"), 2, "$DIR/state is read: that would destroy it"),
+        (format!("{eleven} --api {none}/w/api.php"), 1, "calls all 11 items missing"),
+        ("reconcile entities Q1 --dry-run --api ".to_owned() + &none + "/w/api.php", 0, "1 to delete"),
+        (
+            format!("{eleven} --api {other}/w/api.php"),
+            2,
+            "is the API of the wiki http://test.wikidata.org/entity/, not of http://www.wikidata.org/entity/",
+        ),
+        (format!("reconcile side-outputs {parquet}/cut.parquet"), 1, "cut.parquet is no readable Parquet file"),
+        (format!("reconcile side-outputs {parquet}/empty.parquet"), 1, "empty.parquet is no readable Parquet file"),
         (format!("{DUMP} {to} --audit $DIR/note.ndjson"), 2, "is no note of what was sent"),
         (format!("{DUMP} {to} --uris-scheme commons"), 2, "is of the wiki with entities in"),
         (format!("{DUMP} {to} --max-events 1"), 1, "2 events are to be sent, and --max-events allows 1"),
@@ -193,4 +245,5 @@ fn what_a_user_may_get_wrong() {
     for (arguments, code, said) in rows {
         env.run(arguments).expect(*code, &[said]);
     }
+    assert!(!env.exists("f.csv") && !env.exists("state/audit.nd"), "what is refused leaves nothing behind");
 }

@@ -1,4 +1,4 @@
-//! What the wiki's API says: at which revisions pages are, and when they were deleted and restored.
+//! What the wiki's API says: at which revisions pages are, when they were deleted and restored, and which wiki it is.
 //!
 //! Promise: the same, whether it is asked over HTTP (see `server`) or not.
 //! Rules: MediaWiki's action API, as far as `headwater::mediawiki` asks it.
@@ -65,6 +65,14 @@ pub fn answer(history: &History, at: i64, query: &str) -> Value {
         let id = title.strip_prefix("File:").and_then(|name| name.strip_suffix(".jpg")).unwrap_or(title);
         EntityId::parse(id.rsplit(':').next().unwrap_or(id).as_bytes()).ok()
     };
+    if parameters.get("meta") == Some(&"siteinfo") {
+        let scheme = history.shape.flavour.scheme();
+        let (server, concept) = (format!("//{}", scheme.host()), scheme.concept());
+        return json!({ "batchcomplete": true, "query": { "general": {
+            "server": server,
+            "wikibase-conceptbaseuri": concept,
+        } } });
+    }
     if let [wanted] = &*values("letitle") {
         let page = named(wanted).and_then(|entity| history.page(entity));
         let action = page.map(|page| if page.is_there(at) { "restore" } else { "delete" });

@@ -21,6 +21,11 @@ impl From<ApiError> for CliError {
             ApiError::Busy { .. } => Self::of(Kind::Unavailable, &error).hint("try again later"),
             ApiError::Answer { .. } => Self::of(Kind::Data, &error)
                 .hint("is it the API of the wiki? --api takes a URL like https://HOST/w/api.php"),
+            ApiError::OtherWiki { .. } => Self::of(Kind::Usage, &error)
+                .hint("give this wiki's with --api, or choose the other wiki with --uris-scheme, --hostname or --concept-uri"),
+            ApiError::AllMissing { .. } => Self::of(Kind::Data, &error).hint(
+                "are --api and --item-namespace right? If they are really gone, `headwater reconcile entities` takes ten at a time",
+            ),
         }
     }
 }

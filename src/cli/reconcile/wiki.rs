@@ -53,19 +53,35 @@ impl ApiArgs {
             timeout: self.api_timeout.duration(),
             ..Settings::new(&self.api.clone().unwrap_or_else(own))
         };
-        Ok(Asked(Api::new(settings, env)?))
+        Ok(Asked { api: Api::new(settings, env)?, unchecked: Some(scheme.clone()), is_chosen: self.api.is_some() })
     }
 }
 
-/// The wiki, asked over its API.
-pub struct Asked(Api);
+/// The wiki, asked over its API, after that has said once that it is this wiki's.
+pub struct Asked {
+    api: Api,
+    /// Which wiki it is to be of, as long as it has not said so.
+    unchecked: Option<UrisScheme>,
+    /// Whether the user named it.
+    is_chosen: bool,
+}
+
+impl Asked {
+    fn checked(&mut self) -> Result<&Api, ApiError> {
+        if let Some(scheme) = &self.unchecked {
+            self.api.check_wiki(scheme, self.is_chosen)?;
+            self.unchecked = None;
+        }
+        Ok(&self.api)
+    }
+}
 
 impl Wiki for Asked {
     fn latest(&mut self, entities: &[EntityId]) -> Result<Vec<Option<Latest>>, ApiError> {
-        self.0.latest(entities)
+        self.checked()?.latest(entities)
     }
 
     fn turned(&mut self, entity: EntityId, title: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
-        self.0.turned(entity, title)
+        self.checked()?.turned(entity, title)
     }
 }

@@ -145,13 +145,6 @@ fn what_a_user_may_get_wrong() {
     env.write("note.ndjson", "{\"no\": 1}\n");
     env.write("cut.parquet", "PAR1 and no end");
     env.write("empty.parquet", "");
-    std::os::unix::fs::symlink(env.path("f.csv"), env.path("link")).expect("the room can be written");
-    let missing =
-        (1..=11).map(|number| format!("{{\"title\":\"Q{number}\",\"missing\":true}}")).collect::<Vec<_>>().join(",");
-    let general = r#""general":{"wikibase-conceptbaseuri":"http://www.wikidata.org/entity/"}"#;
-    let none = saying(200, format!("{{\"query\":{{{general},\"pages\":[{missing}]}}}}"));
-    let other = saying(200, r#"{"query":{"general":{"wikibase-conceptbaseuri":"http://test.wikidata.org/entity/"}}}"#);
-    let eleven = "reconcile entities Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 Q11 --dry-run";
     let parquet = "--without-api --dry-run --side-outputs $DIR";
     let to = "--to $DIR/events.ndjson --source test";
     let rows: &[(String, i32, &str)] = &[
@@ -171,33 +164,6 @@ fn what_a_user_may_get_wrong() {
             "reconcile entities Q1 --to - --source $EMITTER_ID$".to_owned(),
             2,
             "`$EMITTER_ID$` is filled from side outputs",
-        ),
-        (format!("{DUMP} --findings $DIR/f.csv --to $DIR/f.csv --source x"), 2, "would both be written to $DIR/f.csv"),
-        (
-            format!("{DUMP} --findings $DIR/f.csv --to ./f.csv --source x"),
-            2,
-            "--findings and --to would both be written",
-        ),
-        (
-            format!("{DUMP} --findings $DIR/f.csv --to $DIR/link --source x"),
-            2,
-            "--findings and --to would both be written",
-        ),
-        (
-            format!("{DUMP} --findings $DIR/link --audit $DIR/f.csv {to}"),
-            2,
-            "--findings and --audit would both be written",
-        ),
-        (format!("{DUMP} --to $DIR/f.csv --audit $DIR/f.csv --source x"), 2, "--to and --audit would both be written"),
-        ("reconcile entities Q1 --to f.csv --audit ./f.csv --source x".to_owned(), 2, "--to and --audit would both be"),
-        (format!("{DUMP} {to} --audit $DIR/state/audit.nd"), 2, "$DIR/state is read: that would destroy it"),
-        (format!("{DUMP} --to $DIR/state/e.ndjson --source x"), 2, "$DIR/state is read: that would destroy it"),
-        (format!("{eleven} --api {none}/w/api.php"), 1, "calls all 11 items missing"),
-        ("reconcile entities Q1 --dry-run --api ".to_owned() + &none + "/w/api.php", 0, "1 to delete"),
-        (
-            format!("{eleven} --api {other}/w/api.php"),
-            2,
-            "is the API of the wiki http://test.wikidata.org/entity/, not of http://www.wikidata.org/entity/",
         ),
         (format!("reconcile side-outputs {parquet}/cut.parquet"), 1, "cut.parquet is no readable Parquet file"),
         (format!("reconcile side-outputs {parquet}/empty.parquet"), 1, "empty.parquet is no readable Parquet file"),
@@ -245,5 +211,63 @@ fn what_a_user_may_get_wrong() {
     for (arguments, code, said) in rows {
         env.run(arguments).expect(*code, &[said]);
     }
+}
+
+/// One file is never written for two things, and what is read stays as it is.
+#[test]
+fn what_is_written_is_kept_apart() {
+    let env = with_maps();
+    std::os::unix::fs::symlink(env.path("f.csv"), env.path("link")).expect("the room can be written");
+    let to = "--to $DIR/events.ndjson --source test";
+    let rows: &[(String, i32, &str)] = &[
+        (format!("{DUMP} --findings $DIR/f.csv --to $DIR/f.csv --source x"), 2, "would both be written to $DIR/f.csv"),
+        (
+            format!("{DUMP} --findings $DIR/f.csv --to ./f.csv --source x"),
+            2,
+            "--findings and --to would both be written",
+        ),
+        (
+            format!("{DUMP} --findings $DIR/f.csv --to $DIR/link --source x"),
+            2,
+            "--findings and --to would both be written",
+        ),
+        (
+            format!("{DUMP} --findings $DIR/link --audit $DIR/f.csv {to}"),
+            2,
+            "--findings and --audit would both be written",
+        ),
+        (format!("{DUMP} --to $DIR/f.csv --audit $DIR/f.csv --source x"), 2, "--to and --audit would both be written"),
+        ("reconcile entities Q1 --to f.csv --audit ./f.csv --source x".to_owned(), 2, "--to and --audit would both be"),
+        (format!("{DUMP} {to} --audit $DIR/state/audit.nd"), 2, "$DIR/state is read: that would destroy it"),
+        (format!("{DUMP} --to $DIR/state/e.ndjson --source x"), 2, "$DIR/state is read: that would destroy it"),
+    ];
+    for (arguments, code, said) in rows {
+        env.run(arguments).expect(*code, &[said]);
+    }
     assert!(!env.exists("f.csv") && !env.exists("state/audit.nd"), "what is refused leaves nothing behind");
+}
+
+/// Another wiki's API is not believed, nor one that has none of many entities.
+#[test]
+fn an_api_that_is_not_the_wikis() {
+    let env = with_maps();
+    let missing =
+        (1..=11).map(|number| format!("{{\"title\":\"Q{number}\",\"missing\":true}}")).collect::<Vec<_>>().join(",");
+    let general = r#""general":{"wikibase-conceptbaseuri":"http://www.wikidata.org/entity/"}"#;
+    let none = saying(200, format!("{{\"query\":{{{general},\"pages\":[{missing}]}}}}"));
+    let other = saying(200, r#"{"query":{"general":{"wikibase-conceptbaseuri":"http://test.wikidata.org/entity/"}}}"#);
+    let eleven = "reconcile entities Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 Q11 --dry-run";
+    let rows: &[(String, i32, &str)] = &[
+        (format!("{eleven} --api {none}/w/api.php"), 1, "calls all 11 items missing"),
+        ("reconcile entities Q1 --dry-run --api ".to_owned() + &none + "/w/api.php", 0, "1 to delete"),
+        (
+            format!("{eleven} --api {other}/w/api.php"),
+            2,
+            "is the API of the wiki http://test.wikidata.org/entity/, not of http://www.wikidata.org/entity/",
+        ),
+        (format!("{DUMP} --dry-run --confirm-with-api --api {other}/w/api.php"), 2, "is the API of the wiki"),
+    ];
+    for (arguments, code, said) in rows {
+        env.run(arguments).expect(*code, &[said]);
+    }
 }

@@ -86,6 +86,31 @@ pub struct Batch {
     times: Times,
 }
 
+/// The triples of a mutation.
+struct Told {
+    added: Vec<Read>,
+    removed: Vec<Read>,
+    linked: Vec<Read>,
+    unlinked: Vec<Read>,
+}
+
+impl Told {
+    fn read(Whole { data, .. }: &Whole<'_>, namespaces: &Namespaces) -> Result<Self, TriplesError> {
+        let arena = Arena::default();
+        let read = |turtle: &str| namespaces.read(turtle, &arena);
+        Ok(Self {
+            added: read(&data.added)?,
+            removed: read(&data.removed)?,
+            linked: read(&data.linked_shared)?,
+            unlinked: read(&data.unlinked_shared)?,
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.added.len() + self.removed.len() + self.linked.len() + self.unlinked.len()
+    }
+}
+
 /// All of an entity.
 #[derive(Clone, Debug, Default)]
 struct Reconciled {
@@ -169,20 +194,16 @@ impl Batch {
         if !self.admits(whole.entity, whole.kind) {
             return Ok(Taken::No);
         }
-        let arena = Arena::default();
-        let read = |turtle: &str| namespaces.read(turtle, &arena);
-        let data = &whole.data;
-        let (added, removed, linked) = (read(&data.added)?, read(&data.removed)?, read(&data.linked_shared)?);
-        let unlinked = read(&data.unlinked_shared)?;
-        if !self.has_articles_for(whole.entity, added.iter().chain(&removed)) {
+        let told = Told::read(whole, namespaces)?;
+        if !self.has_articles_for(whole.entity, told.added.iter().chain(&told.removed)) {
             return Ok(Taken::No);
         }
-        self.counts.triples += (added.len() + removed.len() + linked.len() + unlinked.len()) as u64;
+        self.counts.triples += told.len() as u64;
         self.times.take(whole.event_time.millis());
         match whole.kind {
-            Kind::Import | Kind::Diff => self.patch(whole, added, removed, linked, unlinked, history),
+            Kind::Import | Kind::Diff => self.patch(whole, told, history),
             Kind::Delete => self.delete(whole.entity),
-            Kind::Reconcile => self.reconcile(whole, added, linked, history),
+            Kind::Reconcile => self.reconcile(whole, told, history),
         }
         Ok(Taken::Yes)
     }
@@ -211,15 +232,8 @@ impl Batch {
         true
     }
 
-    fn patch(
-        &mut self,
-        whole: &Whole<'_>,
-        added: Vec<Read>,
-        removed: Vec<Read>,
-        linked: Vec<Read>,
-        unlinked: Vec<Read>,
-        history: &mut History,
-    ) {
+    fn patch(&mut self, whole: &Whole<'_>, told: Told, history: &mut History) {
+        let Told { added, removed, linked, unlinked } = told;
         let entity = whole.entity;
         *(if whole.kind == Kind::Import { &mut self.counts.import } else { &mut self.counts.diff }) += 1;
         self.patched.entry(entity).or_insert(whole.kind == Kind::Diff);
@@ -308,7 +322,8 @@ impl Batch {
         self.deleted.insert(entity);
     }
 
-    fn reconcile(&mut self, whole: &Whole<'_>, added: Vec<Read>, linked: Vec<Read>, history: &mut History) {
+    fn reconcile(&mut self, whole: &Whole<'_>, told: Told, history: &mut History) {
+        let Told { added, linked, .. } = told;
         self.counts.reconcile += 1;
         let entity = whole.entity;
         self.drop_all(entity);

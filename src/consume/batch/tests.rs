@@ -239,7 +239,8 @@ fn what_is_older_does_not_undo_what_is_newer() {
 
 #[test]
 fn weights_and_times_as_in_this_table() {
-    let rows: &[(&[&str], usize, Option<i64>, Option<i64>)] = &[
+    type Row = (&'static [&'static str], usize, Option<i64>, Option<i64>);
+    let rows: &[Row] = &[
         (&[], 0, None, None),
         (&["Q1 diff +a -b ~r !rx"], 3, Some(0), Some(0)),
         (&["Q1 diff +a", "Q2 delete"], 101, Some(50), Some(100)),

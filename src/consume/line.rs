@@ -355,7 +355,7 @@ impl<'p> Line<'p> {
 
     /// Sends an update until the store is where it leads.
     fn bring(&mut self, update: &Update) -> Result<Done, ConsumeError> {
-        let (mut pause, mut tried) = (self.parts.pace.pause, Duration::ZERO);
+        let (mut pause, begun) = (self.parts.pace.pause, self.now());
         loop {
             let error = match self.attempt(update) {
                 Ok(done) => return Ok(done),
@@ -363,6 +363,7 @@ impl<'p> Line<'p> {
                 Err(ConsumeError::Target(error)) if error.is_passing() => error.into(),
                 Err(error) => return Err(error),
             };
+            let tried = Duration::from_millis(self.now().saturating_sub(begun).max(0) as u64);
             if tried >= self.parts.pace.give_up {
                 return Err(ConsumeError::GaveUp { tried, source: Box::new(error) });
             }
@@ -373,7 +374,6 @@ impl<'p> Line<'p> {
             if !self.env.rest(pause) {
                 return Err(ConsumeError::Stopped);
             }
-            tried += pause;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

@@ -212,7 +212,7 @@ pub fn run(
     env: &Env,
     watcher: &mut Watcher,
 ) -> Result<Summary, ConsumeError> {
-    let (mut totals, mut pause, mut waited) = (Totals::default(), config.pace.pause, Duration::ZERO);
+    let (mut totals, mut pause, mut since) = (Totals::default(), config.pace.pause, (env.now)());
     let (mut is_anew, mut last) = (config.is_anew, Position::default());
     loop {
         let updates = totals.updates;
@@ -223,20 +223,20 @@ pub fn run(
             Err(error) => error,
         };
         if totals.updates > updates {
-            (pause, waited, is_anew) = (config.pace.pause, Duration::ZERO, false);
+            (pause, since, is_anew) = (config.pace.pause, (env.now)(), false);
         }
         if !error.may_pass() {
             return Err(error);
         }
-        if waited >= config.pace.give_up {
-            return Err(ConsumeError::GaveUp { tried: waited, source: Box::new(error) });
+        let tried = Duration::from_millis((env.now)().millis().saturating_sub(since.millis()).max(0) as u64);
+        if tried >= config.pace.give_up {
+            return Err(ConsumeError::GaveUp { tried, source: Box::new(error) });
         }
         totals.reopened += 1;
         watcher.waits(&in_full(&error), pause, &totals);
         if !env.rest(pause) {
             return Ok(watcher.summary("told to stop", &last, &totals));
         }
-        waited += pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
@@ -319,7 +319,7 @@ fn of_topic(
         None if !known.is_unknown() => {
             return Err(ConsumeError::OtherStream { found: known.clone(), wanted: topic.to_string() });
         }
-        None => begun(config, &cluster, partition, extent)?,
+        None => begun(config, &cluster, partition, extent, (env.now)())?,
     };
     if next < extent.earliest {
         return Err(ConsumeError::Lost { topic: topic.clone(), earliest: extent.earliest, next });
@@ -334,7 +334,13 @@ fn of_topic(
 }
 
 /// Where to begin a topic of which the store knows nothing.
-fn begun(config: &Config, cluster: &Cluster, partition: &Partition, extent: Extent) -> Result<u64, ConsumeError> {
+fn begun(
+    config: &Config,
+    cluster: &Cluster,
+    partition: &Partition,
+    extent: Extent,
+    now: Timestamp,
+) -> Result<u64, ConsumeError> {
     let topic = &partition.topic;
     match config.start {
         None => Err(ConsumeError::NoStart),
@@ -350,8 +356,10 @@ fn begun(config: &Config, cluster: &Cluster, partition: &Partition, extent: Exte
                 ConsumeError::NoTime { topic, time, reason }
             };
             let found = cluster.first_since(std::slice::from_ref(partition), time)?;
-            let offset = found.get(partition).copied().flatten();
-            let offset = offset.ok_or_else(|| none("all that it has is older"))?;
+            let Some(offset) = found.get(partition).copied().flatten() else {
+                // All that it has is older: what is written from now on is what is wanted.
+                return if time <= now { Ok(extent.end) } else { Err(none("that is yet to come")) };
+            };
             if offset > extent.earliest || extent.earliest == 0 {
                 return Ok(offset);
             }

@@ -100,14 +100,15 @@ impl Namespaces {
             |error: crate::rdf::SyntaxError| TriplesError::Syntax { offset: error.offset, message: error.message };
         while reader.statement(&mut triples).map_err(wrong)? {
             for triple in triples.drain(..) {
-                read.push(self.line(&triple, &mut line)?);
+                let next = self.line(&triple, &mut line, read.last())?;
+                read.push(next);
             }
         }
         Ok(read)
     }
 
-    /// Reads a triple; its text is made in `room`, so that a line is no longer than it is.
-    fn line(&self, triple: &Triple<'_>, room: &mut Vec<u8>) -> Result<Read, TriplesError> {
+    /// Reads a triple; its text is made in `room`, so that a line is no longer than it is. Mostly its subject is that of the one before.
+    fn line(&self, triple: &Triple<'_>, room: &mut Vec<u8>, before: Option<&Read>) -> Result<Read, TriplesError> {
         room.clear();
         ntriples::term(room, &triple.subject, Encoding::Utf8);
         let subject = room.len();
@@ -120,7 +121,10 @@ impl Namespaces {
         let (Term::Iri(_), Term::Iri(_) | Term::Literal(_)) = (&triple.subject, &triple.object) else {
             return Err(TriplesError::Blank(line));
         };
-        let owner = self.owner(&line[1..subject - 1], triple.predicate);
+        let owner = match before {
+            Some(before) if before.owner == Owner::Entity && before.subject() == &line[..subject] => Owner::Entity,
+            _ => self.owner(&line[1..subject - 1], triple.predicate),
+        };
         let says = if triple.predicate.is(ABOUT) {
             Says::IsAbout
         } else if triple.predicate.is(vocab::RDF_TYPE) && is_iri(&triple.object, ARTICLE) {

@@ -292,7 +292,7 @@ fn a_topic_that_does_not_fit_is_refused() {
         (run(&topic, "", 2), "nothing tells where to begin"),
         (run(&wide, "--earliest", 2), "has 2 partitions"),
         (run(&broker.named("none"), "--earliest", 2), "is not there"),
-        (run(&topic, &format!("--since {}", broker.time(100_000)), 1), "all that it has is older"),
+        (run(&topic, &format!("--since {}", broker.time(100_000)), 1), "that is yet to come"),
         (run(&topic, "--committed", 2), "has committed no offset"),
     ];
     for (said, expected) in rows {

@@ -13,7 +13,7 @@ use headwater::wikibase::entity::EntityId;
 use serde_json::Value;
 
 use crate::room::{Room, given};
-use crate::store::{Kind, OXIGRAPH, Store};
+use crate::store::{Kind, Store};
 use crate::updater::seed;
 use crate::wiki::dump::DumpOptions;
 use crate::wiki::history::History;
@@ -30,7 +30,7 @@ struct Loaded {
 
 impl Loaded {
     /// The wiki at the end of its history.
-    fn new(history: History) -> Self {
+    fn new(kind: Kind, history: History) -> Self {
         let (history, room) = (Arc::new(history), Room::new());
         fs::write(room.path("dump.ttl"), history.dump(history.now, DumpOptions::default()).text()).unwrap();
         let wiki = scheme(&history);
@@ -40,7 +40,7 @@ impl Loaded {
             ),
             0,
         );
-        let store = Store::start(Kind::Oxigraph, &room.path("store"));
+        let store = Store::start(kind, &room.path("store"));
         for file in fs::read_dir(room.path("nt")).unwrap().map(|entry| entry.unwrap().path()) {
             if file.extension().is_some_and(|extension| extension == "nt") {
                 store.load(&fs::read_to_string(file).unwrap());
@@ -82,21 +82,31 @@ fn scheme(history: &History) -> &'static str {
 
 /// A store that holds a munged dump is as the wiki says; whatever is then taken out or put in is found, and nothing else; and the
 /// events of the repair are about those entities alone.
-#[test]
-#[ignore = "needs a real Oxigraph: tests/live/bed run"]
-fn what_is_wrong_in_a_store_is_found() {
-    if !given(OXIGRAPH) {
+fn what_is_wrong_is_found(kind: Kind) {
+    if !given(kind.variable()) {
         return;
     }
     let seed = seed();
     for number in 0..3 {
         let seed = seed.wrapping_add(number);
-        one_history(seed);
+        one_history(kind, seed);
     }
 }
 
-fn one_history(seed: u64) {
-    let loaded = Loaded::new(History::random(seed, 400));
+#[test]
+#[ignore = "needs a real Oxigraph: tests/live/bed run"]
+fn what_is_wrong_in_oxigraph_is_found() {
+    what_is_wrong_is_found(Kind::Oxigraph);
+}
+
+#[test]
+#[ignore = "needs a real Blazegraph: tests/live/bed run"]
+fn what_is_wrong_in_blazegraph_is_found() {
+    what_is_wrong_is_found(Kind::Blazegraph);
+}
+
+fn one_history(kind: Kind, seed: u64) {
+    let loaded = Loaded::new(kind, History::random(seed, 400));
     let Loaded { history, store, room, .. } = &loaded;
     let sound = loaded.verify("--sample 100000 --state $DIR/state", "--orphans", 0);
     let entities = history.munged(history.now);

@@ -42,8 +42,6 @@ pub struct Reader<'a> {
     text: &'a str,
     at: usize,
     whole: bool,
-    /// The last subject that was spelled out in full: in lines, the next is mostly the same.
-    subject: &'a str,
 }
 
 /// Why a statement cannot be read in the plain way.
@@ -58,7 +56,7 @@ enum Stop {
 impl<'a> Reader<'a> {
     /// A reader that stands between statements at byte `at` of `text`. With `whole`, the end of text is the document's end.
     pub fn new(arena: &'a Arena, prefixes: &'a Prefixes, text: &'a str, at: usize, whole: bool) -> Self {
-        Self { arena, prefixes, text, at, whole, subject: "" }
+        Self { arena, prefixes, text, at, whole }
     }
 
     /// The byte at which the next statement begins, or white space or comments before it.
@@ -142,7 +140,7 @@ impl<'a> Reader<'a> {
 
     /// A statement that begins with byte `first`.
     fn triples(&mut self, first: u8, triples: &mut Vec<Triple<'a>>) -> Result<(), Stop> {
-        let subject = self.subject(first)?;
+        let subject = self.node(first)?;
         let mut verb = self.skip_blank()?;
         loop {
             let predicate = self.verb(verb)?;
@@ -191,22 +189,6 @@ impl<'a> Reader<'a> {
             b'f' if self.stands("false") => self.boolean("false").map(Term::Literal),
             _ => self.node(first),
         }
-    }
-
-    /// The subject that begins with byte `first`.
-    #[inline]
-    fn subject(&mut self, first: u8) -> Result<Term<'a>, Stop> {
-        let (rest, last) = (&self.text.as_bytes()[self.at..], self.subject.as_bytes());
-        let is_same = first == b'<' && rest[1..].starts_with(last) && rest.get(last.len() + 1) == Some(&b'>');
-        if is_same && !last.is_empty() && self.prefixes.base().is_none() {
-            self.at += last.len() + 2;
-            return Ok(Term::Iri(Iri::full(self.subject)));
-        }
-        let subject = self.node(first)?;
-        if let (b'<', Term::Iri(iri)) = (first, &subject) {
-            self.subject = iri.local;
-        }
-        Ok(subject)
     }
 
     /// An IRI or a labelled blank node that begins with byte `first`.

@@ -6,7 +6,7 @@
 #[path = "../tests/wiki/mod.rs"]
 mod wiki;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -18,11 +18,9 @@ use headwater::consume::line::{OnBadRecord, Pace};
 use headwater::consume::position::Position;
 use headwater::consume::service::{self, Config, Messages, Start, Watcher};
 use headwater::consume::target::{Target, TargetError, Update};
-use headwater::consume::triples::Line;
 use headwater::env::Env;
 use headwater::sparql::Done;
 use headwater::storage::Location;
-use headwater::wikibase::entity::EntityId;
 use headwater::wikibase::timestamp::Timestamp;
 use headwater::wikibase::uris::UrisScheme;
 use rayon::prelude::*;
@@ -45,14 +43,6 @@ struct Nobody {
 impl Target for Nobody {
     fn position(&mut self) -> Result<Position, TargetError> {
         Ok(self.position.clone())
-    }
-
-    fn absent(&mut self, _: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
-        Ok(Vec::new())
-    }
-
-    fn held(&mut self, _: &[&Line]) -> Result<Option<usize>, TargetError> {
-        Ok(None)
     }
 
     fn apply(&mut self, update: &Update) -> Result<Done, TargetError> {

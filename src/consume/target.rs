@@ -48,11 +48,15 @@ pub trait Target {
     /// Where it is.
     fn position(&mut self) -> Result<Position, TargetError>;
 
-    /// Which of these entities it does not have: it says nothing of them.
-    fn absent(&mut self, entities: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError>;
+    /// Which of these entities it does not have: it says nothing of them. None, of one that cannot be asked.
+    fn absent(&mut self, _entities: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
+        Ok(Vec::new())
+    }
 
     /// How many of these triples it holds; `None` if it cannot be asked.
-    fn held(&mut self, triples: &[&Line]) -> Result<Option<usize>, TargetError>;
+    fn held(&mut self, _triples: &[&Line]) -> Result<Option<usize>, TargetError> {
+        Ok(None)
+    }
 
     /// Does it, all or nothing. After an error that may pass it is not known which.
     fn apply(&mut self, update: &Update) -> Result<Done, TargetError>;
@@ -120,14 +124,6 @@ impl Target for Endpoint {
 impl Target for Printer {
     fn position(&mut self) -> Result<Position, TargetError> {
         Ok(self.position.clone())
-    }
-
-    fn absent(&mut self, _: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
-        Ok(Vec::new())
-    }
-
-    fn held(&mut self, _: &[&Line]) -> Result<Option<usize>, TargetError> {
-        Ok(None)
     }
 
     fn apply(&mut self, Update { changes, position, modified }: &Update) -> Result<Done, TargetError> {

@@ -248,7 +248,7 @@ impl Args {
     fn wiki_name(&self) -> Result<String, CliError> {
         let name = self.table.wiki.clone().unwrap_or_else(|| self.dumps.wiki.name());
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if name.is_empty() || !name.chars().all(is_plain) {
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
             return Err(CliError::usage(format!("--wiki {name:?}: a name is of letters, digits, `.`, `_` and `-`")));
         }
         Ok(name)

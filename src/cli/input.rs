@@ -92,6 +92,13 @@ pub fn listen(text: Option<&str>) -> Result<Vec<Listen>, CliError> {
     places.into_iter().map(listen).collect()
 }
 
+/// A tag of a language, as Wikibase has them: `de`, `zh-hant`. With anything else no label would stay, without a word.
+fn language(text: &str) -> Result<String, &'static str> {
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_one = text.split('-').all(is_part);
+    if is_one { Ok(text.to_owned()) } else { Err("a language is written like de or zh-hant") }
+}
+
 /// Reads a size of memory, in bytes: `1GiB`, `500 MB`; a number alone is in MiB.
 pub fn memory(text: &str) -> Result<usize, String> {
     const UNITS: [(&str, usize); 7] = [
@@ -113,10 +120,10 @@ pub fn memory(text: &str) -> Result<usize, String> {
 #[derive(Debug, Args)]
 pub struct MungeArgs {
     /// Keep labels, descriptions and aliases in these languages only
-    #[arg(long, value_name = "LANG,…", value_delimiter = ',', env = "HEADWATER_LABEL_LANGUAGE")]
+    #[arg(long, value_name = "LANG,…", value_delimiter = ',', env = "HEADWATER_LABEL_LANGUAGE", value_parser = language)]
     label_language: Vec<String>,
     /// Keep one label and one description only: in the first of these languages that has one
-    #[arg(long, value_name = "LANG,…", value_delimiter = ',', env = "HEADWATER_SINGLE_LABEL")]
+    #[arg(long, value_name = "LANG,…", value_delimiter = ',', env = "HEADWATER_SINGLE_LABEL", value_parser = language)]
     single_label: Vec<String>,
     /// Leave out sitelinks
     #[arg(long, env = "HEADWATER_SKIP_SITELINKS")]

@@ -87,23 +87,22 @@ pub struct Batch {
 }
 
 /// The triples of a mutation.
-struct Told<'m> {
+struct Told {
     added: Vec<Read>,
     removed: Vec<Read>,
     linked: Vec<Read>,
-    /// As lines: they are only looked up among those that are linked, and else are of no use.
-    unlinked: Vec<&'m str>,
+    unlinked: Vec<Read>,
 }
 
-impl<'m> Told<'m> {
-    fn read(Whole { data, .. }: &'m Whole<'_>, namespaces: &Namespaces) -> Result<Self, TriplesError> {
+impl Told {
+    fn read(Whole { data, .. }: &Whole<'_>, namespaces: &Namespaces) -> Result<Self, TriplesError> {
         let arena = Arena::default();
         let read = |turtle: &str| namespaces.read(turtle, &arena);
         Ok(Self {
             added: read(&data.added)?,
             removed: read(&data.removed)?,
             linked: read(&data.linked_shared)?,
-            unlinked: data.unlinked_shared.lines().filter(|line| !line.is_empty()).collect(),
+            unlinked: read(&data.unlinked_shared)?,
         })
     }
 
@@ -233,7 +232,7 @@ impl Batch {
         true
     }
 
-    fn patch(&mut self, whole: &Whole<'_>, told: Told<'_>, history: &mut History) {
+    fn patch(&mut self, whole: &Whole<'_>, told: Told, history: &mut History) {
         let Told { added, removed, linked, unlinked } = told;
         let entity = whole.entity;
         *(if whole.kind == Kind::Import { &mut self.counts.import } else { &mut self.counts.diff }) += 1;
@@ -264,9 +263,9 @@ impl Batch {
             self.lost.remove(&article);
             self.gained.insert(article, entity);
         }
-        for line in unlinked {
+        for read in unlinked {
             self.counts.unlinked += 1;
-            self.unlink(line, entity);
+            self.unlink(&read.line, entity);
         }
         linked.into_iter().for_each(|read| self.link(read.line, entity));
     }
@@ -323,7 +322,7 @@ impl Batch {
         self.deleted.insert(entity);
     }
 
-    fn reconcile(&mut self, whole: &Whole<'_>, told: Told<'_>, history: &mut History) {
+    fn reconcile(&mut self, whole: &Whole<'_>, told: Told, history: &mut History) {
         let Told { added, linked, .. } = told;
         self.counts.reconcile += 1;
         let entity = whole.entity;

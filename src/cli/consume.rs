@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::input::{WikiArgs, listen, routes};
+use crate::cli::input::{OnBad, WikiArgs, listen, routes};
 use crate::cli::log::{Log, LogFormat};
 use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::control;
@@ -185,13 +185,6 @@ struct PaceArgs {
     /// Triples of each update that are looked at in the store before, to see whether it diverges; 0 for none
     #[arg(long, value_name = "N", default_value_t = 20, env = "HEADWATER_SAMPLE")]
     sample: u16,
-}
-
-/// What to do with a message of no use.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum OnBad {
-    Stop,
-    Skip,
 }
 
 /// A kind of store.

@@ -211,8 +211,9 @@ enum Scheme {
     Commons,
 }
 
+/// What to do with broken input, as it is typed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum OnBad {
+pub enum OnBad {
     Stop,
     Skip,
 }

@@ -68,6 +68,7 @@ struct Linked {
 pub struct Batch {
     /// Triples of one entity each.
     own: HashMap<Line, Said>,
+    /// Shared triples that are to be there.
     linked: HashMap<Line, Linked>,
     /// How much it was told.
     told: u32,
@@ -250,7 +251,7 @@ impl Batch {
             self.gained.remove(&article);
             self.lost.insert(article, entity);
         }
-        let (gained, passed) = self.gain(&articles(&added), entity, whole.event_time, history);
+        let (gained, passed) = gained(&added, whole, history);
         for read in added {
             let is_of_passed = || passed.contains(read.subject()) && read.says != Says::IsAbout;
             if read.owner == Owner::Shared {
@@ -268,17 +269,6 @@ impl Batch {
             self.unlink(&read.line, entity);
         }
         linked.into_iter().for_each(|read| self.link(read.line, entity));
-    }
-
-    /// Of articles that an entity gets: those that are to be as it says, and those of which another said something newer.
-    fn gain(
-        &self,
-        articles: &HashSet<Line>,
-        entity: EntityId,
-        time: Timestamp,
-        history: &mut History,
-    ) -> (HashSet<Line>, HashSet<Line>) {
-        articles.iter().cloned().partition(|article| history.take(article, entity, time.millis()))
     }
 
     fn say(&mut self, Read { line, owner, .. }: Read, change: Change, entity: EntityId) {
@@ -327,7 +317,7 @@ impl Batch {
         self.counts.reconcile += 1;
         let entity = whole.entity;
         self.drop_all(entity);
-        let (gained, passed) = self.gain(&articles(&added), entity, whole.event_time, history);
+        let (gained, passed) = gained(&added, whole, history);
         let is_said = |read: &Read| !passed.contains(read.subject()) || read.says == Says::IsAbout;
         let triples = added.into_iter().chain(linked).filter(is_said).map(|read| read.line).collect();
         self.reconciled.insert(entity, Reconciled { triples, gained });
@@ -338,14 +328,9 @@ impl Batch {
         self.patched.iter().filter(|(_, is_presumed)| **is_presumed).map(|(entity, _)| *entity)
     }
 
-    /// Drops what there is of an entity that the store does not have: to what is not there nothing is added, else statements would stay
-    /// that nothing links and no deletion finds.
-    pub fn pass_over(&mut self, entity: EntityId) {
-        self.drop_all(entity);
-    }
-
-    /// Drops what there is of an entity.
-    fn drop_all(&mut self, entity: EntityId) {
+    /// Drops what was told of an entity's triples: it goes, or the store does not have it. To what is not there nothing is added, else
+    /// statements would stay that nothing links and no deletion finds.
+    pub fn drop_all(&mut self, entity: EntityId) {
         if self.patched.remove(&entity).is_none() {
             return;
         }
@@ -448,6 +433,12 @@ impl Times {
 /// The articles that triples tell to be such.
 fn articles(triples: &[Read]) -> HashSet<Line> {
     triples.iter().filter(|read| read.says == Says::IsArticle).map(|read| read.subject().into()).collect()
+}
+
+/// Of the articles that an entity gets: those that are to be as it says, and those of which another said something newer.
+fn gained(added: &[Read], whole: &Whole<'_>, history: &mut History) -> (HashSet<Line>, HashSet<Line>) {
+    let time = whole.event_time.millis();
+    articles(added).into_iter().partition(|article| history.take(article, whole.entity, time))
 }
 
 fn sorted(lines: impl IntoIterator<Item = Line>) -> Vec<Line> {

@@ -1,7 +1,7 @@
 //! From messages to updates of a store, one after the other.
 //!
 //! Promise: the store is always where some mutation ended, with all before it and nothing behind it. What it says is believed, never
-//! what it was told: after each update it is asked where it is.
+//! what it was told: before and after each update it is asked where it is.
 //! In -> out: records of a [`Source`] -> [`Update`]s of a [`Target`].
 //! Rules: an update is sent when it has as many triples as it may, when messages have come for [`Pace::linger`], or when none come. How
 //! many triples it may have follows how fast the store is.
@@ -24,6 +24,7 @@ use crate::consume::triples::{Line as Triple, Namespaces};
 use crate::env::Env;
 use crate::mutation::wire::Message;
 use crate::sparql::Done;
+use crate::updater::service::in_full;
 use crate::updater::source::{PartitionName, Source};
 use crate::wikibase::timestamp::Timestamp;
 
@@ -39,7 +40,7 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How updates are cut, and how a store is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// How many triples an update has at first, at least, and at most.
+    /// How many triples an update may have at first.
     pub first: usize,
     /// At least.
     pub least: usize,
@@ -236,7 +237,7 @@ impl<'p> Line<'p> {
                 OnBadRecord::Stop => return Err(ConsumeError::Record { place, source }),
                 OnBadRecord::Skip => {
                     self.parts.totals.skipped += 1;
-                    let reason = crate::updater::service::in_full(&source);
+                    let reason = in_full(&source);
                     self.notices.push(Notice::Skipped { place, reason });
                 }
             }
@@ -325,7 +326,7 @@ impl<'p> Line<'p> {
         let presumed: BTreeSet<_> = self.batch.presumed().collect();
         if !presumed.is_empty() {
             for entity in self.parts.target.absent(&presumed)? {
-                self.batch.pass_over(entity);
+                self.batch.drop_all(entity);
                 self.parts.totals.absent += 1;
             }
         }
@@ -355,7 +356,7 @@ impl<'p> Line<'p> {
 
     /// Sends an update until the store is where it leads.
     fn bring(&mut self, update: &Update) -> Result<Done, ConsumeError> {
-        let (mut pause, begun) = (self.parts.pace.pause, self.now());
+        let (mut pause, begun) = (self.parts.pace.pause, self.present());
         loop {
             let error = match self.attempt(update) {
                 Ok(done) => return Ok(done),
@@ -363,12 +364,12 @@ impl<'p> Line<'p> {
                 Err(ConsumeError::Target(error)) if error.is_passing() => error.into(),
                 Err(error) => return Err(error),
             };
-            let tried = Duration::from_millis(self.now().saturating_sub(begun).max(0) as u64);
+            let tried = self.present().since(begun);
             if tried >= self.parts.pace.give_up {
                 return Err(ConsumeError::GaveUp { tried, source: Box::new(error) });
             }
             self.parts.totals.retries += 1;
-            let reason = crate::updater::service::in_full(&error);
+            let reason = in_full(&error);
             self.notices.push(Notice::Retrying { reason, pause_ms: pause.as_millis() as u64 });
             self.look();
             if !self.env.rest(pause) {

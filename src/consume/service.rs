@@ -228,7 +228,7 @@ pub fn run(
         if !error.may_pass() {
             return Err(error);
         }
-        let tried = Duration::from_millis((env.now)().millis().saturating_sub(since.millis()).max(0) as u64);
+        let tried = (env.now)().since(since);
         if tried >= config.pace.give_up {
             return Err(ConsumeError::GaveUp { tried, source: Box::new(error) });
         }
@@ -327,7 +327,10 @@ fn of_topic(
     if next > extent.end {
         return Err(ConsumeError::Ahead { topic: topic.clone(), end: extent.end, next });
     }
-    let ends = if config.until_end { vec![Some(last(&cluster, partition, extent)?)] } else { Vec::new() };
+    let ends = match config.until_end {
+        true => cluster.behind_last(&extents)?.into_values().map(Some).collect(),
+        false => Vec::new(),
+    };
     let source = Box::new(Topics::open(settings, &[(partition.clone(), next)])?);
     let from = Position { places: vec![Place { partition: name, next }], until: known.until };
     Ok(Opened { source, from, ends })
@@ -367,13 +370,6 @@ fn begun(
             Err(none("the oldest that it has is younger, and older ones were deleted"))
         }
     }
-}
-
-/// Behind the last record: the log may end with marks that are none.
-fn last(cluster: &Cluster, partition: &Partition, extent: Extent) -> Result<u64, ConsumeError> {
-    let around = cluster.records_at(&[(partition.clone(), (extent.end, extent))].into())?;
-    let before = around.get(partition).and_then(|around| around.before);
-    Ok(before.map_or(0, |record| record.offset + 1))
 }
 
 fn of_files(config: &Config, files: &[Location], known: &Position) -> Result<Opened, ConsumeError> {

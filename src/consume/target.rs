@@ -10,7 +10,7 @@ use crate::consume::batch::Changes;
 use crate::consume::position::{Position, PositionError};
 use crate::consume::triples::Line;
 use crate::consume::update;
-use crate::sparql::{Done, Graph, Key, SparqlError, Store};
+use crate::sparql::{Done, Graph, SparqlError, Store};
 use crate::wikibase::entity::EntityId;
 use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
@@ -112,8 +112,7 @@ impl Target for Endpoint {
         let rows: String = triples.iter().map(|line| format!("({})\n", line.trim_end_matches(" ."))).collect();
         let query = format!("CONSTRUCT {{ ?s ?p ?o }} WHERE {{ VALUES (?s ?p ?o) {{\n{rows}}} ?s ?p ?o }}");
         let found = self.store.construct(&query)?;
-        let is_found = |key: &Key| found.iter().any(|(found, _)| found == key);
-        Ok(Some(asked.iter().filter(|(key, _)| is_found(key)).count()))
+        Ok(Some(asked.iter().filter(|(key, _)| found.has(key)).count()))
     }
 
     fn apply(&mut self, Update { changes, position, modified }: &Update) -> Result<Done, TargetError> {

@@ -11,11 +11,11 @@ use crate::import::flow::Imported;
 use crate::rdf::ntriples::Encoding;
 use crate::savepoint::native::manifest::{CREATED_BY, Input};
 use crate::triples::Format;
-use crate::triples::files::StoredFile;
+use crate::triples::files::{self, StoredFile};
 use crate::wikibase::timestamp::Timestamp;
 
-/// Its name. Readers of Hive tables pass over names that begin with `_`.
-pub const NAME: &str = "_manifest.json";
+/// Its name.
+pub const NAME: &str = files::MANIFEST;
 
 /// What an import says of itself.
 #[derive(Clone, Debug, Serialize)]

@@ -108,6 +108,14 @@ impl Cluster {
         Ok(partitions.iter().map(|partition| (partition.clone(), extent(partition))).collect())
     }
 
+    /// Behind the last record of each of these partitions, 0 if it has none: the log may end with marks that are none.
+    pub fn behind_last(&self, extents: &BTreeMap<Partition, Extent>) -> Result<BTreeMap<Partition, u64>, KafkaError> {
+        let wanted = extents.iter().map(|(partition, extent)| (partition.clone(), (extent.end, *extent))).collect();
+        let end =
+            |(partition, around): (Partition, Around)| (partition, around.before.map_or(0, |record| record.offset + 1));
+        Ok(self.records_at(&wanted)?.into_iter().map(end).collect())
+    }
+
     /// The offset of the first record of each of `partitions` whose time is `time` or later; `None` if there is none.
     pub fn first_since(
         &self,

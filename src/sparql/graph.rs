@@ -58,6 +58,11 @@ impl Graph {
         self.0.iter().map(|(key, line)| (key, &**line))
     }
 
+    /// Whether one is among them.
+    pub fn has(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -18,11 +18,10 @@ use crate::sql::engine::{Engine, told};
 use crate::sql::{SqlError, map};
 use crate::state::StateTable;
 use crate::storage::{self, Blob, Location, StorageError};
+use crate::triples::files::{MANIFEST, StoredFile};
 
 const EXTENSION: &str = ".parquet";
 const MAGIC: &[u8] = b"PAR1";
-/// What an import writes last beside its files; see `import::manifest`.
-const MANIFEST: &str = "_manifest.json";
 /// The largest, in bytes: it has a line for each file.
 const MANIFEST_BYTES: u64 = 64 << 20;
 
@@ -135,7 +134,7 @@ fn refuse_incomplete(place: &Location, files: &[Location]) -> Result<(), SqlErro
     let wrong = |rule: String| not_a_table(place, rule);
     let listed: Listed =
         serde_json::from_slice(&json).map_err(|error| wrong(format!("{manifest} is no manifest: {error}")))?;
-    for Part { name, size } in &listed.files {
+    for StoredFile { name, size, .. } in &listed.files {
         let Some(file) = found.remove(name.as_str()) else {
             return Err(wrong(format!("{} is missing, which {manifest} names", dir.join(name))));
         };
@@ -153,13 +152,7 @@ fn refuse_incomplete(place: &Location, files: &[Location]) -> Result<(), SqlErro
 /// What of an import's manifest counts here.
 #[derive(serde::Deserialize)]
 struct Listed {
-    files: Vec<Part>,
-}
-
-#[derive(serde::Deserialize)]
-struct Part {
-    name: String,
-    size: u64,
+    files: Vec<StoredFile>,
 }
 
 fn is_parquet(file: &Location) -> Result<bool, StorageError> {

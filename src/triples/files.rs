@@ -8,6 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::storage::{Location, StorageError, Writer};
 
+/// What stands beside files that are complete, and names them; see `import::manifest`. Readers of Hive tables pass over names that begin
+/// with `_`.
+pub const MANIFEST: &str = "_manifest.json";
+
 /// A file that is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFile {

@@ -494,16 +494,9 @@ fn starts(known: &Known, stored: &[Position], is_checkpoint: bool) -> Result<Vec
 }
 
 impl Known {
-    /// Behind the last record of each partition: the log may end with marks that are none.
+    /// Behind the last record of each partition.
     fn ends(&self) -> Result<BTreeMap<Partition, u64>, ServiceError> {
-        let extents = self.cluster.extents(&self.partitions)?;
-        let wanted = extents.iter().map(|(partition, extent)| (partition.clone(), (extent.end, *extent))).collect();
-        let around = self.cluster.records_at(&wanted)?;
-        let end = |(partition, around): (Partition, crate::kafka::Around)| {
-            let end = around.before.map_or(0, |record| record.offset + 1);
-            (partition, end)
-        };
-        Ok(around.into_iter().map(end).collect())
+        Ok(self.cluster.behind_last(&self.cluster.extents(&self.partitions)?)?)
     }
 }
 

@@ -41,6 +41,11 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
+    /// How long after `earlier` it is; nothing if it is before.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.millis().saturating_sub(earlier.millis()).max(0) as u64)
+    }
+
     /// So much before; the epoch, where there is no such time.
     pub fn before(self, time: Duration) -> Self {
         let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);

@@ -58,16 +58,14 @@ pub fn add(engine: &Engine, name: &str, text: &str) -> Result<(), SqlError> {
             },
         };
     }
+    // Names first: what belongs to no table is told as that, and not by what is in it.
+    let partitions = if is_dir { partitions(&place, &files)? } else { Vec::new() };
     if is_dir {
         refuse_incomplete(&place, &files)?;
     }
     refuse_broken(&place, &files)?;
-    let files = if is_dir {
-        Files { partitions: partitions(&place, &files)?, places: vec![place], is_dir }
-    } else {
-        Files { places: files, partitions: Vec::new(), is_dir }
-    };
-    add_files(engine, name, &files)
+    let places = if is_dir { vec![place] } else { files };
+    add_files(engine, name, &Files { places, partitions, is_dir })
 }
 
 fn check_name(engine: &Engine, name: &str) -> Result<(), SqlError> {

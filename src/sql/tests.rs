@@ -96,7 +96,7 @@ fn places_that_are_no_tables() {
     put("empty/_SUCCESS", b"");
     let table = [
         ("text.csv", "revision map cannot be read"),
-        ("broken.parquet", "Parquet"),
+        ("broken.parquet", "its end is missing or damaged"),
         ("mixed", "does not end in .parquet"),
         ("mixed-too", "is a Parquet file, and"),
         ("making", "seems to be in the making"),

@@ -107,6 +107,7 @@ fn measure(file: &Path) {
             give_up: Duration::from_secs(1),
         },
         on_bad: OnBadRecord::Stop,
+        run: Some(headwater::env::new_id()),
     };
     let mut rates: Vec<_> = (0..ROUNDS).map(|_| round(&config)).collect();
     rates.sort_by(f64::total_cmp);

@@ -16,7 +16,7 @@ use crate::consume::line::{OnBadRecord, Pace};
 use crate::consume::position::Position;
 use crate::consume::service::{self, Config, Messages, Start, Watcher};
 use crate::consume::target::{Endpoint, Printer, Target};
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::event_streams;
 use crate::import::manifest;
 use crate::kafka::Topic;
@@ -258,6 +258,7 @@ impl Args {
                 OnBad::Stop => OnBadRecord::Stop,
                 OnBad::Skip => OnBadRecord::Skip,
             },
+            run: (!self.dry_run).then(env::new_id),
             scheme,
         })
     }

@@ -377,26 +377,29 @@ impl Batch {
         (absent, present)
     }
 
+    /// Takes what there is; what is left is empty, and has room for as much.
+    pub fn take_all(&mut self) -> Self {
+        let empty = Self { own: HashMap::with_capacity(self.own.len()), ..Self::default() };
+        std::mem::replace(self, empty)
+    }
+
     /// What it does, in the order in which it was told.
     pub fn into_changes(self) -> Changes {
-        let Self { own, linked, gained, lost, deleted, mut reconciled, .. } = self;
-        let (mut added, mut removed) = (Vec::with_capacity(own.len() + linked.len()), Vec::new());
+        let Self { own, linked, gained, lost, deleted, mut reconciled, told, .. } = self;
+        let (mut added, mut removed) = (InOrder::of(told), InOrder::of(told));
         for (line, Said { at, change, .. }) in own {
-            match change {
-                Change::Add => added.push((at, line)),
-                Change::Remove => removed.push((at, line)),
-            }
+            (if change == Change::Add { &mut added } else { &mut removed }).put(at, line);
         }
-        added.extend(linked.into_iter().map(|(line, Linked { at, .. })| (at, line)));
+        linked.into_iter().for_each(|(line, Linked { at, .. })| added.put(at, line));
         let gone: BTreeSet<_> = deleted.into_iter().chain(reconciled.keys().copied()).collect();
         let replaced = |entity: EntityId| {
             let Reconciled { triples, gained } = reconciled.remove(&entity).unwrap_or_default();
             Replaced { entity, cleared: sorted(gained), added: triples }
         };
         Changes {
-            removed: in_order(removed),
+            removed: removed.end(),
             cleared: sorted(gained.into_keys()),
-            added: in_order(added),
+            added: added.end(),
             swept: sorted(lost.into_keys()),
             replaced: gone.into_iter().map(replaced).collect(),
         }
@@ -447,9 +450,23 @@ fn sorted(lines: impl IntoIterator<Item = Line>) -> Vec<Line> {
     lines
 }
 
-fn in_order(mut lines: Vec<(u32, Line)>) -> Vec<Line> {
-    lines.sort_unstable_by_key(|(at, _)| *at);
-    lines.into_iter().map(|(_, line)| line).collect()
+/// Lines in the order in which they were told, each at a place of its own.
+struct InOrder(Vec<Option<Line>>);
+
+impl InOrder {
+    /// None yet, of so many that were told.
+    fn of(told: u32) -> Self {
+        Self(vec![None; told as usize])
+    }
+
+    /// A line, by when it was told, counted from 1.
+    fn put(&mut self, at: u32, line: Line) {
+        self.0[at as usize - 1] = Some(line);
+    }
+
+    fn end(self) -> Vec<Line> {
+        self.0.into_iter().flatten().collect()
+    }
 }
 
 #[cfg(test)]

@@ -70,17 +70,17 @@ pub enum ConsumeError {
     #[error("the store was at {expected}, and is at {found} now: an older copy took its place")]
     Rewound {
         /// Where it was left.
-        expected: Position,
+        expected: Box<Position>,
         /// Where it is.
-        found: Position,
+        found: Box<Position>,
     },
     /// The store moved on by itself.
     #[error("the store was left at {expected}, and is at {found} now: another consumer keeps it up to date, too")]
     Another {
         /// Where it was left.
-        expected: Position,
+        expected: Box<Position>,
         /// Where it is.
-        found: Position,
+        found: Box<Position>,
     },
     /// Nothing tells where to begin.
     #[error("nothing tells where to begin: the store has no position")]
@@ -108,6 +108,12 @@ pub enum ConsumeError {
         file: String,
         /// The byte.
         next: u64,
+    },
+    /// The last record is not the one that the store has read last.
+    #[error("{place}: this is not the message that the store has read last: it is another stream by now")]
+    OtherRecord {
+        /// Its topic, partition and offset, or file and byte.
+        place: String,
     },
     /// The group has committed nothing.
     #[error("the group has committed no offset for {0}")]

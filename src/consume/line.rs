@@ -1,7 +1,8 @@
 //! From messages to updates of a store, one after the other.
 //!
 //! Promise: the store is always where some mutation ended, with all before it and nothing behind it. What it says is believed, never
-//! what it was told: before and after each update it is asked where it is.
+//! what it was told: before and after each update it is asked where it is. A stream is only gone on with if its last record is the one
+//! that was read last.
 //! In -> out: records of a [`Source`] -> [`Update`]s of a [`Target`].
 //! Rules: an update is sent when it has as many triples as it may, when messages have come for [`Pace::linger`], or when none come. How
 //! many triples it may have follows how fast the store is.
@@ -17,7 +18,7 @@ use crate::consume::batch::{Batch, Taken};
 use crate::consume::error::{BadRecord, ConsumeError};
 use crate::consume::history::History;
 use crate::consume::notice::Notice;
-use crate::consume::position::Position;
+use crate::consume::position::{Mark, Position};
 use crate::consume::status::Totals;
 use crate::consume::target::{Target, Update};
 use crate::consume::triples::{Line as Triple, Namespaces};
@@ -101,6 +102,8 @@ pub struct Parts<'p> {
     pub totals: Totals,
     /// The wiki's host, as messages name it.
     pub domain: String,
+    /// Which run of a consumer this is, for the store to say.
+    pub by: Option<String>,
     /// Whether what the store says of itself is no position, and is not to count.
     pub is_garbled: bool,
     /// Who looks at the line between turns, and while it waits.
@@ -121,6 +124,10 @@ pub struct Line<'p> {
     reached: Position,
     /// Where the records that came are read up to.
     read: Vec<Option<u64>>,
+    /// What the first record of each partition must be, where it was read before.
+    sought: Vec<Option<Mark>>,
+    /// The last record of each partition before where the store will be, if it came since the last update.
+    last: Vec<Option<Record>>,
     /// When the first message of the batch came, in milliseconds since 1970.
     since: Option<i64>,
     /// How many triples an update may have now.
@@ -141,7 +148,9 @@ impl<'p> Line<'p> {
     /// One that goes on where the store is.
     pub fn new(env: &Env, parts: Parts<'p>) -> Self {
         let (reached, limit) = (parts.from.clone(), parts.pace.first.clamp(parts.pace.least, parts.pace.most));
-        let read = parts.source.partitions().iter().map(|name| parts.from.next(name)).collect();
+        let places: Vec<_> = parts.source.partitions().iter().map(|name| parts.from.place(name)).collect();
+        let read = places.iter().map(|place| place.map(|place| place.from_last().next)).collect();
+        let sought = places.iter().map(|place| place.and_then(|place| place.last)).collect();
         Self {
             env: env.clone(),
             parts,
@@ -150,6 +159,8 @@ impl<'p> Line<'p> {
             batch: Batch::default(),
             reached,
             read,
+            sought,
+            last: Vec::new(),
             since: None,
             limit,
             notices: Vec::new(),
@@ -166,7 +177,7 @@ impl<'p> Line<'p> {
             let (records, ended) = self.poll()?;
             let is_idle = records.is_empty();
             for record in records {
-                if let Err(error) = self.take(&record) {
+                if let Err(error) = self.take(record) {
                     // What comes before what is of no use is applied.
                     let is_bad = matches!(error, ConsumeError::Record { .. });
                     return if is_bad { self.apply().and(Err(error)) } else { Err(error) };
@@ -180,6 +191,7 @@ impl<'p> Line<'p> {
                 self.apply()?;
             }
             if has_ended {
+                self.refuse_unfound()?;
                 let begun = self.assembler.begun();
                 return begun.map_or(Ok(Ended::AtEnd), |begun| Err(ConsumeError::Unfinished(begun)));
             }
@@ -228,11 +240,17 @@ impl<'p> Line<'p> {
         self.since.is_some_and(|since| self.now() - since >= linger)
     }
 
-    fn take(&mut self, record: &Record) -> Result<(), ConsumeError> {
+    fn take(&mut self, record: Record) -> Result<(), ConsumeError> {
+        if self.read.len() <= record.place {
+            self.read.resize(record.place + 1, None);
+        }
+        if self.is_sought(&record)? {
+            self.read[record.place] = record.next;
+            return Ok(());
+        }
         self.parts.totals.records += 1;
-        if let Err(source) = self.message(record)? {
-            let name = self.parts.source.partitions()[record.place].clone();
-            let place = place(&name, record.start);
+        if let Err(source) = self.message(&record)? {
+            let place = self.place(&record);
             match self.parts.on_bad {
                 OnBadRecord::Stop => return Err(ConsumeError::Record { place, source }),
                 OnBadRecord::Skip => {
@@ -242,9 +260,6 @@ impl<'p> Line<'p> {
                 }
             }
         }
-        if self.read.len() <= record.place {
-            self.read.resize(record.place + 1, None);
-        }
         self.read[record.place] = record.next;
         // Within a mutation the store stays before it.
         if self.assembler.begun().is_none() {
@@ -252,13 +267,50 @@ impl<'p> Line<'p> {
             // Where a source tells no positions, records are counted: so no position comes twice.
             let next = record.next.unwrap_or_else(|| self.reached.next(name).unwrap_or(0) + 1);
             self.reached.advance(name, next);
+            if self.last.len() <= record.place {
+                self.last.resize_with(record.place + 1, || None);
+            }
+            let place = record.place;
+            self.last[place] = Some(record);
         }
         Ok(())
+    }
+
+    /// Whether a record is the one that was read last, as it must be if one is sought.
+    fn is_sought(&mut self, record: &Record) -> Result<bool, ConsumeError> {
+        let Some(sought) = self.sought.get_mut(record.place).and_then(Option::take) else { return Ok(false) };
+        if record.start.map(|start| Mark::of(start, &record.value)) == Some(sought) {
+            return Ok(true);
+        }
+        let name = &self.parts.source.partitions()[record.place];
+        Err(ConsumeError::OtherRecord { place: place(name, Some(sought.start)) })
+    }
+
+    /// Refuses a stream that ended before the record came that was read last.
+    fn refuse_unfound(&self) -> Result<(), ConsumeError> {
+        let mut sought = self.parts.source.partitions().iter().zip(&self.sought);
+        let unfound = sought.find_map(|(name, sought)| Some(place(name, Some((*sought)?.start))));
+        unfound.map_or(Ok(()), |place| Err(ConsumeError::OtherRecord { place }))
+    }
+
+    /// Marks the last records before where the store will be, by which the stream is known again.
+    fn mark(&mut self) {
+        for record in self.last.iter_mut().filter_map(Option::take) {
+            if let Some(start) = record.start {
+                self.reached.mark(&self.parts.source.partitions()[record.place], Mark::of(start, &record.value));
+            }
+        }
+    }
+
+    /// Where a record is, for people.
+    fn place(&self, record: &Record) -> String {
+        place(&self.parts.source.partitions()[record.place], record.start)
     }
 
     /// Takes a message; the inner error says that it is of no use.
     fn message(&mut self, record: &Record) -> Result<Result<(), BadRecord>, ConsumeError> {
         if record.value.is_empty() {
+            self.parts.totals.empty += 1;
             return Ok(Ok(()));
         }
         let message = match Message::read(&record.value) {
@@ -274,7 +326,7 @@ impl<'p> Line<'p> {
         }
         if !self.parts.is_at_beginning && message.sequence > 0 {
             self.parts.totals.skipped += 1;
-            let place = place(&self.parts.source.partitions()[record.place], record.start);
+            let place = self.place(record);
             self.notices.push(Notice::Headless { place });
             return Ok(Ok(()));
         }
@@ -317,12 +369,13 @@ impl<'p> Line<'p> {
 
     /// Brings the store to where the batch ends, if that is elsewhere.
     fn apply(&mut self) -> Result<(), ConsumeError> {
-        if self.batch.counts().mutations() == 0 && self.reached == self.parts.position {
+        if self.batch.counts().mutations() == 0 && self.reached.is_at(&self.parts.position) {
             return Ok(());
         }
         // A clock that is wrong would else be believed for ever.
         let present = self.now().saturating_add(AHEAD);
         self.reached.reach(self.batch.newest_time().filter(|newest| newest.millis() <= present));
+        self.mark();
         let presumed: BTreeSet<_> = self.batch.presumed().collect();
         if !presumed.is_empty() {
             for entity in self.parts.target.absent(&presumed)? {
@@ -330,13 +383,14 @@ impl<'p> Line<'p> {
                 self.parts.totals.absent += 1;
             }
         }
-        let batch = std::mem::take(&mut self.batch);
+        let batch = self.batch.take_all();
         let (absent, present) = batch.expectations();
         let expected = (absent.len() + present.len()) as u64;
         let most = self.parts.pace.sample / 2;
         sample(&mut self.parts, &some(&absent, most), &some(&present, most));
         let (counts, was_full) = (batch.counts(), batch.weight() >= self.limit);
-        let (position, modified) = (self.reached.clone(), batch.mean_time());
+        let position = Position { by: self.parts.by.clone(), ..self.reached.clone() };
+        let modified = batch.mean_time();
         let update = Update { changes: batch.into_changes(), position, modified };
         let begun = self.now();
         let done = self.bring(&update)?;
@@ -401,8 +455,9 @@ impl<'p> Line<'p> {
         if found == update.position || found == expected {
             return Ok(found == update.position);
         }
-        let is_ahead = found.places.iter().any(|place| expected.next(&place.partition) < Some(place.next));
-        match is_ahead {
+        let is_on = found.is_ahead_of(&expected) || found.is_at(&expected);
+        let (expected, found) = (Box::new(expected), Box::new(found));
+        match is_on {
             true => Err(ConsumeError::Another { expected, found }),
             false => Err(ConsumeError::Rewound { expected, found }),
         }

@@ -3,11 +3,13 @@
 //! Promise: what is read is what was written, in the same update as the data it goes with, so that a copy of the store knows where to go
 //! on.
 //! In -> out: [`Position`] <-> triples of `wikibase:Dump`.
-//! Rules: three predicates of `<http://wikiba.se/ontology#Dump>`:
+//! Rules: five predicates of `<http://wikiba.se/ontology#Dump>`:
 //!
 //! | predicate | object |
 //! | --- | --- |
 //! | `<urn:headwater:position>` | one for each partition, `"TOPIC/NUMBER NEXT"`: the offset of the message to read next, or the byte in a file |
+//! | `<urn:headwater:last>` | `"TOPIC/NUMBER START MARK"` for each: where the message before that begins, and the XXH64 of its bytes in 16 hexadecimal digits |
+//! | `<urn:headwater:by>` | the run of a consumer that wrote this |
 //! | `wikibase:updatesCompleteUntil` | the time of the newest change, `xsd:dateTime`; as QLever's `update-wikidata` has it |
 //! | `wikibase:updateStreamNextOffset` | `NEXT`, `xsd:integer`, if there is one partition; as QLever's has it |
 //!
@@ -15,20 +17,26 @@
 
 use std::fmt;
 
+use twox_hash::XxHash64;
+
 use crate::sparql::Graph;
-use crate::updater::source::{PartitionName, Position as Place};
+use crate::updater::source::{PartitionName, Position as Reached};
 use crate::wikibase::timestamp::Timestamp;
 
 /// The subject.
 pub const DUMP: &str = "<http://wikiba.se/ontology#Dump>";
 /// The predicate of places in the stream.
 const PLACE: &str = "<urn:headwater:position>";
+/// The predicate of the messages before those.
+const LAST: &str = "<urn:headwater:last>";
+/// The predicate of who wrote it.
+const BY: &str = "<urn:headwater:by>";
 /// The predicate of the time.
 const UNTIL: &str = "<http://wikiba.se/ontology#updatesCompleteUntil>";
 /// The predicate of the only place.
 const OFFSET: &str = "<http://wikiba.se/ontology#updateStreamNextOffset>";
 /// All of them.
-pub const PREDICATES: [&str; 3] = [PLACE, UNTIL, OFFSET];
+pub const PREDICATES: [&str; 5] = [PLACE, LAST, BY, UNTIL, OFFSET];
 
 /// How far a store is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +45,43 @@ pub struct Position {
     pub places: Vec<Place>,
     /// The time of the newest change that was applied.
     pub until: Option<Timestamp>,
+    /// Which run of a consumer wrote it, so that two that are equally far are told apart.
+    pub by: Option<String>,
+}
+
+/// Where a partition is read on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which.
+    pub partition: PartitionName,
+    /// The offset of the record to read next, or the byte.
+    pub next: u64,
+    /// The record before that, if it is known.
+    pub last: Option<Mark>,
+}
+
+/// What a record is known by, and with it the stream: another has another one there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its offset, or the byte at which it begins.
+    pub start: u64,
+    /// The XXH64 of its bytes, with the seed 0.
+    pub number: u64,
+}
+
+impl Mark {
+    /// That of a record that begins there.
+    pub fn of(start: u64, value: &[u8]) -> Self {
+        Self { start, number: XxHash64::oneshot(0, value) }
+    }
+}
+
+impl Place {
+    /// Where it is read on, if the last record is to be read once more.
+    pub fn from_last(&self) -> Reached {
+        let next = self.last.map_or(self.next, |last| last.start);
+        Reached { partition: self.partition.clone(), next }
+    }
 }
 
 /// What a store says of itself is no position.
@@ -52,18 +97,43 @@ impl Position {
 
     /// Where a partition is read on.
     pub fn next(&self, partition: &PartitionName) -> Option<u64> {
-        self.places.iter().find(|place| place.partition == *partition).map(|place| place.next)
+        self.place(partition).map(|place| place.next)
+    }
+
+    /// A partition's.
+    pub fn place(&self, partition: &PartitionName) -> Option<&Place> {
+        self.places.iter().find(|place| place.partition == *partition)
     }
 
     /// Reads on behind a record, whose partition may be new.
     pub fn advance(&mut self, partition: &PartitionName, next: u64) {
-        match self.places.iter_mut().find(|place| place.partition == *partition) {
-            Some(place) => place.next = next,
+        let place = match self.places.iter_mut().find(|place| place.partition == *partition) {
+            Some(place) => place,
             None => {
-                self.places.push(Place { partition: partition.clone(), next });
+                self.places.push(Place { partition: partition.clone(), next, last: None });
                 self.places.sort_by(|one, other| one.partition.cmp(&other.partition));
+                return;
             }
-        }
+        };
+        (place.next, place.last) = (next, None);
+    }
+
+    /// What the last record of a partition is known by.
+    pub fn mark(&mut self, partition: &PartitionName, mark: Mark) {
+        let place = self.places.iter_mut().find(|place| place.partition == *partition);
+        place.into_iter().for_each(|place| place.last = Some(mark));
+    }
+
+    /// Whether this is as far as that, whoever wrote it.
+    pub fn is_at(&self, other: &Self) -> bool {
+        let is_same = |(one, other): (&Place, &Place)| (&one.partition, one.next) == (&other.partition, other.next);
+        let are_same = self.places.len() == other.places.len() && self.places.iter().zip(&other.places).all(is_same);
+        are_same && self.until == other.until
+    }
+
+    /// Whether this is farther than that, anywhere.
+    pub fn is_ahead_of(&self, other: &Self) -> bool {
+        self.places.iter().any(|place| other.next(&place.partition) < Some(place.next))
     }
 
     /// A change of that time was applied.
@@ -73,26 +143,38 @@ impl Position {
 
     /// The query that asks for it.
     pub fn query() -> String {
-        let [place, until, offset] = PREDICATES;
-        format!("CONSTRUCT {{ {DUMP} ?p ?o }} WHERE {{ VALUES ?p {{ {place} {until} {offset} }} {DUMP} ?p ?o }}")
+        format!("CONSTRUCT {{ {DUMP} ?p ?o }} WHERE {{ VALUES ?p {{ {} }} {DUMP} ?p ?o }}", PREDICATES.join(" "))
     }
 
     /// Reads what the store answers.
     pub fn read(graph: &Graph) -> Result<Self, PositionError> {
-        let mut position = Self::default();
+        let (mut position, mut marks) = (Self::default(), Vec::new());
         for (key, statement) in graph.iter() {
             let wrong = || PositionError(statement.to_owned());
             let value = key.object.strip_prefix('"').and_then(|rest| rest.rsplit_once('"')).map(|(value, _)| value);
-            if key.predicate == PLACE {
-                let place = value.and_then(place).ok_or_else(wrong)?;
-                if let Some(other) = position.next(&place.partition) {
-                    return Err(PositionError(format!("{} and {other} of {}", place.next, place.partition)));
+            match key.predicate.as_str() {
+                PLACE => {
+                    let (partition, next) = value.and_then(place).ok_or_else(wrong)?;
+                    if let Some(other) = position.next(&partition) {
+                        return Err(PositionError(format!("{next} and {other} of {partition}")));
+                    }
+                    position.places.push(Place { partition, next, last: None });
                 }
-                position.places.push(place);
-            } else if key.predicate == UNTIL {
-                // A time is compared by its value, which has no quotation marks.
-                let text = value.unwrap_or(&key.object);
-                position.reach(Some(Timestamp::parse(text).map_err(|_| wrong())?));
+                LAST => marks.push((value.and_then(marked).ok_or_else(wrong)?, statement)),
+                BY if position.by.is_some() => return Err(wrong()),
+                BY => position.by = Some(value.ok_or_else(wrong)?.to_owned()),
+                UNTIL => {
+                    // A time is compared by its value, which has no quotation marks.
+                    let text = value.unwrap_or(&key.object);
+                    position.reach(Some(Timestamp::parse(text).map_err(|_| wrong())?));
+                }
+                _ => {}
+            }
+        }
+        for ((partition, mark), statement) in marks {
+            match position.place(&partition) {
+                Some(Place { last: None, .. }) => position.mark(&partition, mark),
+                _ => return Err(PositionError(statement.to_owned())),
             }
         }
         position.places.sort_by(|one, other| one.partition.cmp(&other.partition));
@@ -102,14 +184,19 @@ impl Position {
     /// The triples, as N-Triples.
     pub fn triples(&self) -> Vec<String> {
         let integer = "^^<http://www.w3.org/2001/XMLSchema#integer>";
-        let places = self.places.iter().map(|Place { partition, next }| {
-            format!("{DUMP} {PLACE} \"{} {next}\" .", escaped(&partition.to_string()))
-        });
-        let only = match &self.places[..] {
-            [place] => Some(format!("{DUMP} {OFFSET} \"{}\"{integer} .", place.next)),
-            _ => None,
-        };
-        places.chain(self.until.map(|until| format!("{DUMP} {UNTIL} {} .", time(until)))).chain(only).collect()
+        let mut triples = Vec::new();
+        for Place { partition, next, last } in &self.places {
+            let name = escaped(&partition.to_string());
+            triples.push(format!("{DUMP} {PLACE} \"{name} {next}\" ."));
+            let mark = last.map(|Mark { start, number }| format!("{DUMP} {LAST} \"{name} {start} {number:016x}\" ."));
+            triples.extend(mark);
+        }
+        triples.extend(self.by.as_ref().map(|by| format!("{DUMP} {BY} \"{}\" .", escaped(by))));
+        triples.extend(self.until.map(|until| format!("{DUMP} {UNTIL} {} .", time(until))));
+        if let [place] = &self.places[..] {
+            triples.push(format!("{DUMP} {OFFSET} \"{}\"{integer} .", place.next));
+        }
+        triples
     }
 }
 
@@ -119,11 +206,18 @@ pub fn time(time: Timestamp) -> String {
 }
 
 /// `topic/0 123`
-fn place(text: &str) -> Option<Place> {
+fn place(text: &str) -> Option<(PartitionName, u64)> {
     let (partition, next) = text.rsplit_once(' ')?;
     let (topic, number) = partition.rsplit_once('/')?;
     let partition = PartitionName { topic: unescaped(topic), number: number.parse().ok()? };
-    Some(Place { partition, next: next.parse().ok()? })
+    Some((partition, next.parse().ok()?))
+}
+
+/// `topic/0 122 00000000deadbeef`
+fn marked(text: &str) -> Option<(PartitionName, Mark)> {
+    let (text, number) = text.rsplit_once(' ')?;
+    let (partition, start) = place(text)?;
+    Some((partition, Mark { start, number: u64::from_str_radix(number, 16).ok()? }))
 }
 
 /// Names of files may have anything.
@@ -163,18 +257,23 @@ impl fmt::Display for Position {
 mod tests {
     use super::*;
 
-    fn at(topic: &str, number: u32, next: u64) -> Place {
-        Place { partition: PartitionName { topic: topic.to_owned(), number }, next }
+    fn at(topic: &str, number: u32, next: u64, last: Option<Mark>) -> Place {
+        Place { partition: PartitionName { topic: topic.to_owned(), number }, next, last }
     }
 
     #[test]
     fn what_is_written_is_read() {
         let until = Some(Timestamp::parse("2026-01-05T23:00:02.250Z").unwrap());
+        let mark = Some(Mark { start: 11, number: 0xAB });
+        let (topic, file) = ("eqiad.rdf-streaming-updater.mutation", "/srv/a \"b\"\\n\nx/1 2");
+        let by = Some(crate::env::new_id());
         let rows = [
             Position::default(),
-            Position { places: vec![], until },
-            Position { places: vec![at("eqiad.rdf-streaming-updater.mutation", 0, 12)], until },
-            Position { places: vec![at("/srv/a \"b\"\\n\nx/1 2", 0, 0), at("codfw.x", 3, u64::MAX)], until: None },
+            Position { places: vec![], until, by: None },
+            Position { places: vec![at(topic, 0, 12, None)], until, by: by.clone() },
+            Position { places: vec![at(topic, 0, 12, mark)], until: None, by },
+            Position { places: vec![at(file, 0, 0, None), at("codfw.x", 3, u64::MAX, None)], until: None, by: None },
+            Position { places: vec![at(file, 0, 12, mark), at("codfw.x", 3, 9, None)], until: None, by: None },
         ];
         for position in rows {
             let text = position.triples().join("\n");
@@ -185,18 +284,47 @@ mod tests {
 
     #[test]
     fn what_is_none_is_told() {
-        let graph = Graph::read(format!("{DUMP} {PLACE} \"x\" .").as_bytes()).unwrap();
-        assert!(Position::read(&graph).unwrap_err().to_string().contains("\"x\""));
-        let two = format!("{DUMP} {PLACE} \"t/0 7\", \"t/0 12\" .");
-        let error = Position::read(&Graph::read(two.as_bytes()).unwrap()).unwrap_err().to_string();
-        assert!(error.contains("7") && error.contains("12 of t/0") || error.contains("7 and 12"), "{error}");
+        let rows = [
+            (format!("{PLACE} \"x\""), "\"x\""),
+            (format!("{PLACE} \"t/0 7\", \"t/0 12\""), "12"),
+            (format!("{PLACE} \"t/0 7\" ; {LAST} \"t/0 6\""), "t/0 6"),
+            (format!("{PLACE} \"t/0 7\" ; {LAST} \"u/0 6 ab\""), "u/0 6 ab"),
+            (format!("{PLACE} \"t/0 7\" ; {LAST} \"t/0 6 ab\", \"t/0 5 ab\""), "ab"),
+            (format!("{BY} \"a\", \"b\""), "\"b\""),
+        ];
+        for (text, expected) in rows {
+            let graph = Graph::read(format!("{DUMP} {text} .").as_bytes()).unwrap();
+            let error = Position::read(&graph).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    /// Which of two positions is farther, whoever wrote them.
+    #[test]
+    fn positions_are_compared_as_in_this_table() {
+        let of = |next, until: i64, by: &str| Position {
+            places: vec![at("t", 0, next, Some(Mark { start: next, number: 1 }))],
+            until: Timestamp::from_millis(until),
+            by: Some(by.to_owned()),
+        };
+        let rows = [
+            (of(7, 1, "a"), of(7, 1, "b"), (true, false)),
+            (of(7, 1, "a"), of(7, 2, "a"), (false, false)),
+            (of(7, 1, "a"), of(6, 1, "a"), (false, true)),
+            (of(6, 1, "a"), of(7, 1, "a"), (false, false)),
+            (of(7, 1, "a"), Position::default(), (false, true)),
+            (Position::default(), of(7, 1, "a"), (false, false)),
+        ];
+        for (one, other, expected) in rows {
+            assert_eq!((one.is_at(&other), one.is_ahead_of(&other)), expected, "{one} and {other}");
+        }
     }
 
     #[test]
     fn partitions_are_kept_in_order() {
         let mut position = Position::default();
         for (topic, next) in [("b", 1), ("a", 2), ("b", 3)] {
-            position.advance(&at(topic, 0, 0).partition, next);
+            position.advance(&at(topic, 0, 0, None).partition, next);
         }
         assert_eq!(position.to_string(), "a/0 2, b/0 3");
     }

@@ -6,7 +6,7 @@
 //!
 //! | the store | begun |
 //! | --- | --- |
-//! | has a position in the topic, or the files | there |
+//! | has a position in the topic, or the files | there, if the message before it is the one that it has read last |
 //! | has a time only, of a stream over HTTP without offsets | at that time, less a margin: what comes twice does no harm |
 //! | has one in another stream | not at all |
 //! | has none | where it was told to |
@@ -23,7 +23,7 @@ use crate::consume::desk::Board;
 use crate::consume::error::ConsumeError;
 use crate::consume::line::{Ended, LONGEST_PAUSE, Line, OnBadRecord, Pace, Parts};
 use crate::consume::notice::Notice;
-use crate::consume::position::Position;
+use crate::consume::position::{Place, Position};
 use crate::consume::status::{Status, Totals};
 use crate::consume::target::{Target, TargetError};
 use crate::consume::triples::Namespaces;
@@ -35,7 +35,7 @@ use crate::updater::service::in_full;
 use crate::updater::source::event_stream::{Asked, Known, OverHttp};
 use crate::updater::source::kafka::Topics;
 use crate::updater::source::lines::Lines;
-use crate::updater::source::{PartitionName, Position as Place, Source, SourceError};
+use crate::updater::source::{PartitionName, Position as Reached, Source, SourceError};
 use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub pace: Pace,
     /// What to do with records of no use.
     pub on_bad: OnBadRecord,
+    /// Which run this is, for the store to say: an id that no other has. `None` if nothing is applied.
+    pub run: Option<String>,
 }
 
 /// Where messages come from.
@@ -213,7 +215,7 @@ pub fn run(
     watcher: &mut Watcher,
 ) -> Result<Summary, ConsumeError> {
     let (mut totals, mut pause, mut since) = (Totals::default(), config.pace.pause, (env.now)());
-    let (mut is_anew, mut last) = (config.is_anew, Position::default());
+    let (mut is_anew, mut last, mut has_met_another) = (config.is_anew, Position::default(), false);
     loop {
         let updates = totals.updates;
         let error = match attempt(config, is_anew, target, env, watcher, (&mut totals, &mut last)) {
@@ -225,7 +227,9 @@ pub fn run(
         if totals.updates > updates {
             (pause, since, is_anew) = (config.pace.pause, (env.now)(), false);
         }
-        if !error.may_pass() {
+        // Once: what a consumer that was killed had sent may be done late.
+        let is_first = matches!(error, ConsumeError::Another { .. }) && !std::mem::replace(&mut has_met_another, true);
+        if !error.may_pass() && !is_first {
             return Err(error);
         }
         let tried = (env.now)().since(since);
@@ -271,6 +275,7 @@ fn attempt(
         on_bad: config.on_bad,
         totals: *totals,
         domain: config.domain.clone(),
+        by: config.run.clone(),
         is_garbled,
         look: Box::new(|line| watcher.look(line)),
     };
@@ -314,13 +319,17 @@ fn of_topic(
     let extents = cluster.extents(&partitions)?;
     let extent = extents.get(partition).copied().unwrap_or(Extent { earliest: 0, end: 0 });
     let name = PartitionName { topic: topic.as_str().to_owned(), number: partition.number };
-    let next = match known.next(&name) {
-        Some(next) => next,
+    let place = match known.place(&name) {
+        Some(place) => place.clone(),
         None if !known.is_unknown() => {
             return Err(ConsumeError::OtherStream { found: known.clone(), wanted: topic.to_string() });
         }
-        None => begun(config, &cluster, partition, extent, (env.now)())?,
+        None => {
+            let next = begun(config, &cluster, partition, extent, (env.now)())?;
+            Place { partition: name, next, last: None }
+        }
     };
+    let next = place.next;
     if next < extent.earliest {
         return Err(ConsumeError::Lost { topic: topic.clone(), earliest: extent.earliest, next });
     }
@@ -331,8 +340,10 @@ fn of_topic(
         true => cluster.behind_last(&extents)?.into_values().map(Some).collect(),
         false => Vec::new(),
     };
-    let source = Box::new(Topics::open(settings, &[(partition.clone(), next)])?);
-    let from = Position { places: vec![Place { partition: name, next }], until: known.until };
+    // What the topic no longer has proves nothing.
+    let place = Place { last: place.last.filter(|last| last.start >= extent.earliest), ..place };
+    let source = Box::new(Topics::open(settings, &[(partition.clone(), place.from_last().next)])?);
+    let from = Position { places: vec![place], until: known.until, by: None };
     Ok(Opened { source, from, ends })
 }
 
@@ -373,7 +384,8 @@ fn begun(
 }
 
 fn of_files(config: &Config, files: &[Location], known: &Position) -> Result<Opened, ConsumeError> {
-    let source = Lines::open(files, &known.places)?;
+    let begun: Vec<_> = known.places.iter().map(Place::from_last).collect();
+    let source = Lines::open(files, &begun)?;
     let is_known = source.partitions().iter().any(|name| known.next(name).is_some());
     if !known.is_unknown() && !is_known {
         let wanted = files.iter().map(Location::to_string).collect::<Vec<_>>().join(", ");
@@ -383,14 +395,20 @@ fn of_files(config: &Config, files: &[Location], known: &Position) -> Result<Ope
         return Err(ConsumeError::NoStart);
     }
     for (file, name) in files.iter().zip(source.partitions()) {
-        let next = known.next(name).unwrap_or(0);
-        if next > 0
-            && Blob::open(file).and_then(|blob| blob.read(next - 1..next)).map_err(SourceError::from)?[..] != *b"\n"
-        {
-            return Err(ConsumeError::OtherFile { file: file.to_string(), next });
-        }
+        known.place(name).map_or(Ok(()), |place| refuse_other(file, place))?;
     }
     Ok(Opened { source: Box::new(source), from: known.clone(), ends: Vec::new() })
+}
+
+/// Refuses a file that was cut, or, if its last line is not known, has no line where the store is.
+fn refuse_other(file: &Location, place: &Place) -> Result<(), ConsumeError> {
+    let (blob, next) = (Blob::open(file).map_err(SourceError::from)?, place.next);
+    if blob.size() < next {
+        return Err(SourceError::Shrunk { location: file.to_string(), size: blob.size(), next }.into());
+    }
+    let is_line =
+        next == 0 || place.last.is_some() || blob.read(next - 1..next).map_err(SourceError::from)?[..] == *b"\n";
+    if is_line { Ok(()) } else { Err(ConsumeError::OtherFile { file: file.to_string(), next }) }
 }
 
 fn over_http(config: &Config, asked: &Asked, known: &Position, env: &Env) -> Result<Opened, ConsumeError> {
@@ -399,9 +417,14 @@ fn over_http(config: &Config, asked: &Asked, known: &Position, env: &Env) -> Res
         (None, Some(Start::Time(time))) => time,
         (None, _) => return Err(ConsumeError::NoStart),
     };
-    let before = Known { positions: &known.places, watermark: Some(since), dump_start: None };
+    // A server sends what comes next, not what came last: nothing is proved.
+    let reached = |place: &Place| Reached { partition: place.partition.clone(), next: place.next };
+    let positions: Vec<_> = known.places.iter().map(reached).collect();
+    let before = Known { positions: &positions, watermark: Some(since), dump_start: None };
     let settings = asked.after(before).ok_or(ConsumeError::NoStart)?;
-    Ok(Opened { source: Box::new(OverHttp::open(settings, env)?), from: known.clone(), ends: Vec::new() })
+    let mut from = known.clone();
+    from.places.iter_mut().for_each(|place| place.last = None);
+    Ok(Opened { source: Box::new(OverHttp::open(settings, env)?), from, ends: Vec::new() })
 }
 
 impl fmt::Display for Summary {
@@ -430,6 +453,7 @@ impl fmt::Display for Summary {
             divergences.sampled + divergences.expected
         )?;
         let rows = [
+            ("empty", self.totals.empty),
             ("absent", self.totals.absent),
             ("left out", *skipped),
             ("asked again", *retries),

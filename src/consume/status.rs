@@ -21,6 +21,8 @@ pub struct Totals {
     pub records: u64,
     /// Of these: those that only show that the stream is alive.
     pub canaries: u64,
+    /// Of these: those without any content.
+    pub empty: u64,
     /// Of these: those that were left out, as they are of no use.
     pub skipped: u64,
     /// Mutations and triples that were applied.
@@ -119,6 +121,7 @@ impl Status {
         let Totals {
             records,
             canaries,
+            empty,
             skipped,
             applied,
             absent,
@@ -151,7 +154,7 @@ impl Status {
         let nature = [("all", triples), ("redundant", redundant), ("shared", shared), ("unlinked", unlinked)];
         page.family("consumer_triples_total", COUNTER, "Triples that mutations told to add or remove.")
             .by("nature", nature);
-        let records = [("read", *records), ("canary", *canaries), ("skipped", *skipped)];
+        let records = [("read", *records), ("canary", *canaries), ("empty", *empty), ("skipped", *skipped)];
         page.family("consumer_records_total", COUNTER, "Records, by what became of them.").by("outcome", records);
         page.family(
             "consumer_absent_entities_total",
@@ -202,10 +205,10 @@ mod tests {
         (status.totals.updates, status.totals.retries, status.totals.reopened) = (22, 23, 24);
         status.totals.divergences = Divergences { sampled: 25, of_sample: 26, expected: 27, reported: 28 };
         status.totals.poll_ms = 29_000;
-        status.totals.absent = 33;
+        (status.totals.absent, status.totals.empty) = (33, 34);
         status.totals.store.record(30_000);
         let text = status.metrics(at(6500));
-        let numbers = (11..=33).map(|number| format!(" {number}\n"));
+        let numbers = (11..=34).map(|number| format!(" {number}\n"));
         let missing: Vec<_> = numbers.filter(|number| !text.contains(number)).collect();
         assert!(missing.is_empty(), "{missing:?}\n{text}");
         assert!(text.contains("headwater_consumer_behind_seconds 1.5\n"), "{text}");

@@ -5,6 +5,10 @@
 //! Rules: which subjects are an entity's own, and which are shared, by the wiki's namespaces (domain-facts: upstream's `UrisScheme`).
 //! Invariant: no line has a blank node: a store would take each for a new one when it is added, and could not find it again to remove it.
 
+use std::ops::Range;
+
+use arcstr::{ArcStr, Substr};
+
 use crate::rdf::ntriples::{self, Encoding};
 use crate::rdf::prefixes::Prefixes;
 use crate::rdf::reader::{Arena, Reader};
@@ -12,8 +16,13 @@ use crate::rdf::term::{Iri, Term, Triple};
 use crate::rdf::vocab;
 use crate::wikibase::uris::UrisScheme;
 
-/// A triple as N-Triples, with its dot and without a line feed.
-pub type Line = Box<str>;
+/// A triple as N-Triples, with its dot and without a line feed: a piece of a text that those read with it share.
+pub type Line = Substr;
+
+/// How long such a text is, in bytes, but for its last line. So a line that is kept keeps little else.
+const SHARED: usize = 64 << 10;
+/// How long a line usually is, in bytes, or longer.
+const USUAL: usize = 96;
 
 /// `schema:about`: from an article to its entity.
 pub const ABOUT: &str = "http://schema.org/about";
@@ -68,7 +77,7 @@ pub enum TriplesError {
     },
     /// One has a blank node.
     #[error("it has a blank node, which no store could find again: {0}")]
-    Blank(Line),
+    Blank(String),
 }
 
 /// A wiki's namespaces.
@@ -93,37 +102,50 @@ impl Namespaces {
 
     /// Reads triples.
     pub fn read(&self, turtle: &str, arena: &Arena) -> Result<Vec<Read>, TriplesError> {
+        if turtle.is_empty() {
+            return Ok(Vec::new());
+        }
         let prefixes = Prefixes::default();
         let mut reader = Reader::new(arena, &prefixes, turtle, 0, true);
-        let (mut read, mut triples, mut line) = (Vec::new(), Vec::new(), Vec::with_capacity(512));
+        let (mut written, mut triples) = (Written::of(turtle.len()), Vec::new());
         let wrong =
             |error: crate::rdf::SyntaxError| TriplesError::Syntax { offset: error.offset, message: error.message };
         while reader.statement(&mut triples).map_err(wrong)? {
             for triple in triples.drain(..) {
-                let next = self.line(&triple, &mut line, read.last())?;
-                read.push(next);
+                self.write(&triple, &mut written)?;
             }
         }
-        Ok(read)
+        Ok(written.end())
     }
 
-    /// Reads a triple; its text is made in `room`, so that a line is no longer than it is. Mostly its subject is that of the one before.
-    fn line(&self, triple: &Triple<'_>, room: &mut Vec<u8>, before: Option<&Read>) -> Result<Read, TriplesError> {
-        room.clear();
-        ntriples::term(room, &triple.subject, Encoding::Utf8);
-        let subject = room.len();
-        room.push(b' ');
-        ntriples::iri(room, triple.predicate, Encoding::Utf8);
-        room.push(b' ');
-        ntriples::term(room, &triple.object, Encoding::Utf8);
-        room.extend_from_slice(b" .");
-        let line = Line::from(simdutf8::basic::from_utf8(room).expect("terms are made of text"));
-        let (Term::Iri(_), Term::Iri(_) | Term::Literal(_)) = (&triple.subject, &triple.object) else {
-            return Err(TriplesError::Blank(line));
+    /// Writes a triple as a line. Mostly its subject is that of the one before.
+    fn write<'t>(&self, triple: &Triple<'t>, written: &mut Written<'t>) -> Result<(), TriplesError> {
+        let start = written.text.len();
+        let before =
+            written.pieces.last().filter(|_| written.subject.is_some_and(|term| term.is_same(&triple.subject)));
+        let (subject, known) = match before {
+            Some(before) => {
+                let (line, subject, owner) = (before.line.start, before.subject, before.owner);
+                written.text.extend_from_within(line..line + subject);
+                (subject, Some(owner))
+            }
+            None => {
+                ntriples::term(&mut written.text, &triple.subject, Encoding::Utf8);
+                (written.text.len() - start, None)
+            }
         };
-        let owner = match before {
-            Some(before) if before.owner == Owner::Entity && before.subject() == &line[..subject] => Owner::Entity,
-            _ => self.owner(&line[1..subject - 1], triple.predicate),
+        let text = &mut written.text;
+        text.push(b' ');
+        ntriples::iri(text, triple.predicate, Encoding::Utf8);
+        text.push(b' ');
+        ntriples::term(text, &triple.object, Encoding::Utf8);
+        text.extend_from_slice(b" .");
+        let (Term::Iri(name), Term::Iri(_) | Term::Literal(_)) = (&triple.subject, &triple.object) else {
+            return Err(TriplesError::Blank(String::from_utf8_lossy(&text[start..]).into_owned()));
+        };
+        let owner = match known {
+            Some(Owner::Entity) => Owner::Entity,
+            _ => self.owner(&name.to_text(), triple.predicate),
         };
         let says = if triple.predicate.is(ABOUT) {
             Says::IsAbout
@@ -132,7 +154,10 @@ impl Namespaces {
         } else {
             Says::Other
         };
-        Ok(Read { line, subject, owner, says })
+        written.subject = Some(triple.subject);
+        written.pieces.push(Piece { line: start..text.len(), subject, owner, says });
+        written.share_if_long();
+        Ok(())
     }
 
     fn owner(&self, subject: &str, predicate: Iri<'_>) -> Owner {
@@ -151,6 +176,50 @@ impl Namespaces {
 
 fn is_iri(term: &Term<'_>, iri: &str) -> bool {
     matches!(term, Term::Iri(name) if name.is(iri))
+}
+
+/// Lines that are being written.
+struct Written<'t> {
+    text: Vec<u8>,
+    /// Where they are in the text.
+    pieces: Vec<Piece>,
+    /// The subject of the last.
+    subject: Option<Term<'t>>,
+    done: Vec<Read>,
+}
+
+/// A [`Read`] whose text is not yet shared.
+struct Piece {
+    line: Range<usize>,
+    subject: usize,
+    owner: Owner,
+    says: Says,
+}
+
+impl Written<'_> {
+    /// Those of a text of so many bytes. Mostly it is as they are.
+    fn of(bytes: usize) -> Self {
+        let text = Vec::with_capacity(bytes.min(SHARED) + SHARED / 16);
+        Self { pieces: Vec::with_capacity(text.capacity() / USUAL), text, subject: None, done: Vec::new() }
+    }
+
+    fn share_if_long(&mut self) {
+        if self.text.len() > SHARED {
+            self.share();
+        }
+    }
+
+    fn share(&mut self) {
+        let text = ArcStr::from(simdutf8::basic::from_utf8(&self.text).expect("terms are made of text"));
+        let read = |Piece { line, subject, owner, says }| Read { line: text.substr(line), subject, owner, says };
+        self.done.extend(self.pieces.drain(..).map(read));
+        self.text.clear();
+    }
+
+    fn end(mut self) -> Vec<Read> {
+        self.share();
+        self.done
+    }
 }
 
 impl Read {

@@ -148,7 +148,8 @@ fn predicates(scheme: &UrisScheme, property: EntityId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::updater::source::{PartitionName, Position as Place};
+    use crate::consume::position::{Mark, Place};
+    use crate::updater::source::PartitionName;
 
     fn lines(lines: &[&str]) -> Vec<Line> {
         lines.iter().map(|line| (*line).into()).collect()
@@ -156,7 +157,8 @@ mod tests {
 
     fn position() -> Position {
         let partition = PartitionName { topic: "t".to_owned(), number: 0 };
-        Position { places: vec![Place { partition, next: 7 }], until: Some(Timestamp::default()) }
+        let last = Some(Mark { start: 6, number: 0xAB });
+        Position { places: vec![Place { partition, next: 7, last }], until: Some(Timestamp::default()), by: None }
     }
 
     #[test]

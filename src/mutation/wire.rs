@@ -233,7 +233,11 @@ impl<'a> Message<'a> {
 
     /// Reads a message. Texts without escapes are borrowed; fields that are not known are passed over.
     pub fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
-        let read: Fields<'a> = serde_json::from_slice(bytes)?;
+        let read: Fields<'a> = match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) => serde_json::from_str(text)?,
+            // It says where.
+            Err(_) => serde_json::from_slice(bytes)?,
+        };
         let version = Version::of_schema(&read.schema).ok_or_else(|| WireError::Schema(read.schema.into()))?;
         if read.sequence >= read.sequence_length {
             return Err(WireError::Sequence { sequence: read.sequence, length: read.sequence_length });

@@ -14,7 +14,13 @@ fn the_samples_as_sparql() {
     env.run(BOOTSTRAP).expect(0, &[]);
     env.run(STREAM).expect(0, &[]);
     let text = env.transcript(&[&format!("{CONSUME} --dry-run --quiet --earliest")]);
-    golden("golden/consume.txt", &text);
+    golden("golden/consume.txt", &unmarked(&text));
+}
+
+/// Without the fingerprint of a message, as each has a random id.
+fn unmarked(text: &str) -> String {
+    let mark = |line: &str| Some(line.split_once("<urn:headwater:last> \"")?.1.split(' ').nth(2)?.to_owned());
+    text.lines().find_map(mark).map_or_else(|| text.to_owned(), |mark| text.replace(&mark, "$MARK\""))
 }
 
 #[test]

@@ -64,6 +64,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         1 => Just(Fault::KilledAfter),
         1 => Just(Fault::PutBack),
         1 => Just(Fault::PutBackLater),
+        1 => Just(Fault::Twice),
     ];
     let faults = prop::collection::vec(fault, 0..40);
     (0..1000_i64, any::<bool>(), 500..40_000_usize, 1..2000_usize, faults, 0..30_u64).prop_map(
@@ -131,6 +132,7 @@ fn config(history: &History, messages: &Path, most: usize) -> Config {
             give_up: Duration::from_secs(3600),
         },
         on_bad: OnBadRecord::Stop,
+        run: Some(headwater::env::new_id()),
     }
 }
 
@@ -176,10 +178,11 @@ proptest! {
         write(&file, &messages);
         let loaded = Graph::of_dump(&history.shape.flavour.scheme(), std::str::from_utf8(&dump.text()).unwrap());
         let mut store = Memory::new(&history.shape.flavour.scheme(), lines(&loaded), &plan.faults);
-        let config = config(&history, &file, plan.most);
+        let mut config = config(&history, &file, plan.most);
         let mut runs = 0;
         let summary = loop {
             runs += 1;
+            config.run = Some(headwater::env::new_id());
             match service::run(&config, &mut store, &Env::default(), &mut watcher()) {
                 Ok(summary) => break summary,
                 Err(error) => prop_assert!(runs <= plan.faults.len() + 1, "{}", error),
@@ -279,6 +282,69 @@ fn what_is_wrong_is_named_as_in_this_table() {
             assert!(summary.totals.skipped >= 1, "{what}");
             assert_eq!(summary.reason, "at the end", "{what}");
         }
+    }
+}
+
+/// A file is read, and again when it is as it is then: what is wrong, if anything is.
+#[test]
+fn a_stream_that_is_another_is_told_as_in_this_table() {
+    let history = Arc::new(History::random(7, 60));
+    let plan = Plan { of_1000: 0, is_older: false, limit: 40_000, most: 1, faults: vec![], reconciled: 0 };
+    let (_, messages) = told(&history, &plan);
+    let text = |messages: &[Vec<u8>]| messages.join(&b"\n"[..]);
+    let (half, all) = (text(&messages[..20]), text(&messages));
+    let other =
+        |text: &[u8], from: &str, to: &str| String::from_utf8(text.to_vec()).unwrap().replace(from, to).into_bytes();
+    let request = String::from_utf8(messages[19].clone()).unwrap();
+    let id = request.split("\"id\":\"").nth(1).unwrap()[..36].to_owned();
+    let another = other(&all, &id, "00000000-0000-4000-8000-000000000000");
+    let line = |text: &[u8]| [text, b"\n"].concat();
+    let is_other = "this is not the message that the store has read last";
+    let rows = [
+        ("it is the same", line(&half), line(&half), ""),
+        ("it has grown", line(&half), line(&all), ""),
+        ("its last line had no end", half.clone(), line(&all), ""),
+        ("its last line had none, and has one", half.clone(), line(&half), ""),
+        ("another message came last", line(&half), another.clone(), is_other),
+        ("another message came last, without an end", half.clone(), another, is_other),
+        ("the last line has no end, and goes on", half.clone(), [&half[..], b"}"].concat(), is_other),
+        ("it is cut", line(&half), half[..half.len() - 10].to_vec(), "bytes"),
+        ("nothing but white space", line(&half), vec![b' '; all.len()], is_other),
+    ];
+    for (what, before, after, expected) in rows {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mutations.ndjson");
+        let config = config(&history, &file, 1);
+        let mut store = Memory::new(&history.shape.flavour.scheme(), [], &[]);
+        std::fs::write(&file, before).unwrap();
+        service::run(&config, &mut store, &Env::default(), &mut watcher()).unwrap();
+        std::fs::write(&file, after).unwrap();
+        let held = store.held.borrow().clone();
+        let run = service::run(&config, &mut store, &Env::default(), &mut watcher());
+        match run {
+            Ok(_) => assert_eq!(expected, "", "{what}"),
+            Err(error) => {
+                let told = service_error(&error);
+                assert!(!expected.is_empty() && told.contains(expected), "{what}: {told}");
+                assert_eq!(store.held.borrow().lines, held.lines, "{what}: nothing is applied");
+            }
+        }
+    }
+}
+
+/// Two consumers that are equally far: the first time it may be what one that was killed had sent, the second time it is not.
+#[test]
+fn another_consumer_is_told() {
+    let history = Arc::new(History::random(7, 60));
+    let plan = Plan { of_1000: 0, is_older: false, limit: 40_000, most: 1, faults: vec![], reconciled: 0 };
+    let (_, messages) = told(&history, &plan);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mutations.ndjson");
+    write(&file, &messages);
+    for (faults, is_told) in [([Fault::Twice, Fault::None], false), ([Fault::Twice, Fault::Twice], true)] {
+        let mut store = Memory::new(&history.shape.flavour.scheme(), [], &faults);
+        let run = service::run(&config(&history, &file, 1), &mut store, &Env::default(), &mut watcher());
+        assert_eq!(matches!(run, Err(ConsumeError::Another { .. })), is_told, "{run:?}");
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Fault {
     PutBack,
     /// It is done and found to be; then an older copy takes the store's place.
     PutBackLater,
+    /// It is done; then another consumer does the same, in the same moment.
+    Twice,
 }
 
 /// All that a store holds.
@@ -117,14 +119,18 @@ impl Target for Memory {
         if fault == Fault::PutBackLater {
             *self.later.borrow_mut() = Some(1);
         }
-        if matches!(fault, Fault::None | Fault::Unheard | Fault::KilledAfter | Fault::PutBackLater) {
+        let is_done = [Fault::None, Fault::Unheard, Fault::KilledAfter, Fault::PutBackLater, Fault::Twice];
+        if is_done.contains(&fault) {
             self.copies.borrow_mut().push(self.held.borrow().clone());
             let mut held = self.held.borrow_mut();
             held.apply(&self.scheme, &update.changes);
             held.position = update.position.clone();
+            if fault == Fault::Twice {
+                held.position.by = Some("another".to_owned());
+            }
         }
         match fault {
-            Fault::None | Fault::Lied | Fault::PutBackLater => Ok(Done::default()),
+            Fault::None | Fault::Lied | Fault::PutBackLater | Fault::Twice => Ok(Done::default()),
             Fault::Busy | Fault::Unheard => Err(refusal(503)),
             Fault::KilledBefore | Fault::KilledAfter => Err(refusal(500)),
             Fault::PutBack => {

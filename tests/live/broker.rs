@@ -139,6 +139,30 @@ impl Broker {
         name
     }
 
+    /// Deletes a topic and makes another of its name.
+    pub fn topic_anew(&self, name: &str, settings: &[(&str, &str)]) {
+        let (admin, options) = (self.admin(), AdminOptions::new().operation_timeout(Some(PATIENCE)));
+        patiently("a topic to be deleted", || {
+            let deleted = Self::wait(admin.delete_topics(&[name], &options))?;
+            let failed = |gone: TopicResult| match gone {
+                Ok(_) | Err((_, Code::UnknownTopicOrPartition)) => None,
+                Err((_, code)) => Some(KafkaError::AdminOp(code)),
+            };
+            deleted.into_iter().find_map(failed).map_or(Ok(()), Err)
+        });
+        // Deleted is not yet known to all of the broker, for which the old one would do.
+        let is_there = || {
+            let metadata = patiently("topics", || admin.inner().fetch_metadata(None, PATIENCE));
+            metadata.topics().iter().any(|topic| topic.name() == name)
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while is_there() {
+            assert!(Instant::now() < deadline, "{name} is still there");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.topics(&[name.to_owned()], 1, settings);
+    }
+
     /// Writes records, each with a key and the second of its time.
     pub fn produce(&self, topic: &str, partition: i32, records: &[(&str, i64)]) {
         self.produce_to_all(&[topic.to_owned()], partition..partition + 1, records);

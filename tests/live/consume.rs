@@ -314,9 +314,23 @@ fn a_topic_that_does_not_fit_is_refused() {
     world.assert_follows(&format!("{seed}"));
     let said = run(&other, "--earliest", 2);
     assert!(said.contains("which is no position in"), "{said}");
+    // What was read last may be gone: nothing is missed.
+    broker.delete_before(&topic, 0, -1);
+    run(&topic, "", 0);
     // What was not read is deleted.
     put(&topic, &world.messages[..2]);
     broker.delete_before(&topic, 0, -1);
     let said = run(&topic, "", 1);
     assert!(said.contains("is lost"), "{said}");
+    // The topic is made anew: as long, longer, shorter.
+    let turned: Vec<_> = world.messages.iter().rev().chain(&world.messages).cloned().collect();
+    let all = world.messages.len();
+    let rows = [(all, "is not the message"), (all + 2, "is not the message"), (1, "ends at offset 1")];
+    for (count, expected) in rows {
+        broker.topic_anew(&topic, &[("retention.ms", "-1")]);
+        put(&topic, &turned[..count]);
+        let said = run(&topic, "", 1);
+        assert!(said.contains(expected), "{count}: {said}");
+    }
+    world.assert_follows(&format!("{seed}"));
 }

@@ -52,6 +52,11 @@ fn own(error: &ConsumeError) -> CliError {
             (Kind::Usage, "say which wiki with --uris-scheme, --hostname or --domain")
         }
         ConsumeError::OtherFile { .. } => (Kind::Data, "bring the file back, or begin anew with --anew --earliest"),
+        ConsumeError::OtherRecord { .. } => (
+            Kind::Data,
+            "was the topic made anew, the cluster changed, or the file replaced? then load the store anew, or begin with --anew where \
+             nothing is missed",
+        ),
         ConsumeError::NotDone { .. } => {
             (Kind::Data, "is --sparql-update the store's endpoint of updates, and may it be written?")
         }

@@ -12,6 +12,7 @@ mod judge;
 mod literal;
 mod runs;
 
+use self::iri::Known;
 use crate::rdf::prefixes::Prefixes;
 use crate::rdf::term::{Iri, Namespace, Term, Triple};
 use crate::rdf::{SyntaxError, vocab};
@@ -42,6 +43,7 @@ pub struct Reader<'a> {
     text: &'a str,
     at: usize,
     whole: bool,
+    known: Known<'a>,
 }
 
 /// Why a statement cannot be read in the plain way.
@@ -56,7 +58,7 @@ enum Stop {
 impl<'a> Reader<'a> {
     /// A reader that stands between statements at byte `at` of `text`. With `whole`, the end of text is the document's end.
     pub fn new(arena: &'a Arena, prefixes: &'a Prefixes, text: &'a str, at: usize, whole: bool) -> Self {
-        Self { arena, prefixes, text, at, whole }
+        Self { arena, prefixes, text, at, whole, known: Known::default() }
     }
 
     /// The byte at which the next statement begins, or white space or comments before it.

@@ -77,7 +77,9 @@ public final class Cluster {
         server.set("dfs.datanode.du.reserved", "0");
         server.set("dfs.namenode.resource.du.reserved", "0");
         both("dfs.replication", "1");
-        both("dfs.blocksize", "1m");
+        // Large files have several blocks. Smaller ones are written faster than the name node hears of the one before the last, for
+        // which the program's client does not wait.
+        both("dfs.blocksize", "8m");
 
         MiniDFSCluster cluster = new MiniDFSCluster.Builder(server)
                 .nameNodePort(port)

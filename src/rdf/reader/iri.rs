@@ -10,22 +10,19 @@ use crate::rdf::reader::{Reader, Stop, runs};
 /// How long an IRI may be to be known, in bytes. So a bracket that is never closed is not sought for long.
 const LONGEST: usize = 256;
 
-/// IRIs that were read, some of them. Where names have no prefixes, as in N-Triples, most come again.
-pub(super) struct Known<'a>([&'a str; 64]);
-
-impl Default for Known<'_> {
-    fn default() -> Self {
-        // No IRI has this.
-        Self([">"; 64])
-    }
-}
+/// Some of the IRIs that were read, once there is one: most texts have none. Where names have no prefixes, as in N-Triples, most come
+/// again.
+#[derive(Default)]
+pub(super) struct Known<'a>(Option<Box<[&'a str; 64]>>);
 
 impl<'a> Known<'a> {
-    /// The place of an IRI; what it ends with tells it from others best.
+    /// The place of an IRI. What it ends with tells it from others best.
     #[inline]
     fn place(&mut self, iri: &str) -> &mut &'a str {
+        // No IRI has this.
+        let places = self.0.get_or_insert_with(|| Box::new([">"; 64]));
         let end = runs::word(iri.as_bytes(), iri.len().saturating_sub(8)) ^ iri.len() as u64;
-        &mut self.0[(end.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize]
+        &mut places[(end.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize]
     }
 }
 

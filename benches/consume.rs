@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use headwater::consume::line::{OnBadRecord, Pace};
+use headwater::consume::patience::Limits;
 use headwater::consume::position::Position;
 use headwater::consume::service::{self, Config, Messages, Start, Watcher};
 use headwater::consume::target::{Target, TargetError, Update};
@@ -103,8 +104,7 @@ fn measure(file: &Path) {
             aim: Duration::from_secs(2),
             linger: Duration::from_secs(3),
             sample: 20,
-            pause: Duration::from_millis(1),
-            give_up: Duration::from_secs(1),
+            patience: Limits { pause: Duration::from_millis(1), give_up: Duration::from_secs(1) },
         },
         on_bad: OnBadRecord::Stop,
         run: Some(headwater::env::new_id()),

@@ -13,6 +13,7 @@ use crate::cli::log::{Log, LogFormat};
 use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::control;
 use crate::consume::line::{OnBadRecord, Pace};
+use crate::consume::patience::Limits;
 use crate::consume::position::Position;
 use crate::consume::service::{self, Config, Messages, Start, Watcher};
 use crate::consume::target::{Endpoint, Printer, Target};
@@ -251,8 +252,7 @@ impl Args {
                 aim: self.pace.batch_time.duration(),
                 linger: self.pace.linger.duration(),
                 sample: usize::from(self.pace.sample),
-                pause: PAUSE,
-                give_up: self.store.give_up.duration(),
+                patience: Limits { pause: PAUSE, give_up: self.store.give_up.duration() },
             },
             on_bad: match self.on_bad_message {
                 OnBad::Stop => OnBadRecord::Stop,

@@ -18,6 +18,7 @@ use crate::consume::batch::{Batch, Taken};
 use crate::consume::error::{BadRecord, ConsumeError};
 use crate::consume::history::History;
 use crate::consume::notice::Notice;
+use crate::consume::patience::{Limits, Patience};
 use crate::consume::position::{Mark, Position};
 use crate::consume::status::Totals;
 use crate::consume::target::{Target, Update};
@@ -35,8 +36,6 @@ const WAIT: Duration = Duration::from_millis(100);
 const CANARY: &str = "canary";
 /// How far ahead of the present a change may say to be, in milliseconds.
 const AHEAD: i64 = 24 * 3_600_000;
-/// The longest pause before a store is asked again.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How updates are cut, and how a store is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +52,8 @@ pub struct Pace {
     pub linger: Duration,
     /// How many triples of each update are looked at before, at most.
     pub sample: usize,
-    /// The first pause before something is tried again; it doubles with each.
-    pub pause: Duration,
-    /// For how long something is tried again without any progress.
-    pub give_up: Duration,
+    /// For how long what fails is tried again.
+    pub patience: Limits,
 }
 
 /// What to do with a record that is of no use.
@@ -410,7 +407,7 @@ impl<'p> Line<'p> {
 
     /// Sends an update until the store is where it leads.
     fn bring(&mut self, update: &Update) -> Result<Done, ConsumeError> {
-        let (mut pause, begun) = (self.parts.pace.pause, self.present());
+        let mut patience = Patience::new(self.parts.pace.patience, self.present());
         loop {
             let error = match self.attempt(update) {
                 Ok(done) => return Ok(done),
@@ -418,10 +415,10 @@ impl<'p> Line<'p> {
                 Err(ConsumeError::Target(error)) if error.is_passing() => error.into(),
                 Err(error) => return Err(error),
             };
-            let tried = self.present().since(begun);
-            if tried >= self.parts.pace.give_up {
-                return Err(ConsumeError::GaveUp { tried, source: Box::new(error) });
-            }
+            let pause = match patience.pause(self.present()) {
+                Ok(pause) => pause,
+                Err(tried) => return Err(ConsumeError::GaveUp { tried, source: Box::new(error) }),
+            };
             self.parts.totals.retries += 1;
             let reason = in_full(&error);
             self.notices.push(Notice::Retrying { reason, pause_ms: pause.as_millis() as u64 });
@@ -429,7 +426,6 @@ impl<'p> Line<'p> {
             if !self.env.rest(pause) {
                 return Err(ConsumeError::Stopped);
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

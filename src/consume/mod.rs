@@ -12,6 +12,7 @@ mod error;
 pub mod history;
 pub mod line;
 mod notice;
+pub mod patience;
 pub mod position;
 pub mod service;
 mod status;

@@ -21,8 +21,9 @@ use serde::Serialize;
 
 use crate::consume::desk::Board;
 use crate::consume::error::ConsumeError;
-use crate::consume::line::{Ended, LONGEST_PAUSE, Line, OnBadRecord, Pace, Parts};
+use crate::consume::line::{Ended, Line, OnBadRecord, Pace, Parts};
 use crate::consume::notice::Notice;
+use crate::consume::patience::Patience;
 use crate::consume::position::{Place, Position};
 use crate::consume::status::{Status, Totals};
 use crate::consume::target::{Target, TargetError};
@@ -214,7 +215,7 @@ pub fn run(
     env: &Env,
     watcher: &mut Watcher,
 ) -> Result<Summary, ConsumeError> {
-    let (mut totals, mut pause, mut since) = (Totals::default(), config.pace.pause, (env.now)());
+    let (mut totals, mut patience) = (Totals::default(), Patience::new(config.pace.patience, (env.now)()));
     let (mut is_anew, mut last, mut has_met_another) = (config.is_anew, Position::default(), false);
     loop {
         let updates = totals.updates;
@@ -225,23 +226,22 @@ pub fn run(
             Err(error) => error,
         };
         if totals.updates > updates {
-            (pause, since, is_anew) = (config.pace.pause, (env.now)(), false);
+            (patience, is_anew) = (Patience::new(config.pace.patience, (env.now)()), false);
         }
         // Once: what a consumer that was killed had sent may be done late.
         let is_first = matches!(error, ConsumeError::Another { .. }) && !std::mem::replace(&mut has_met_another, true);
         if !error.may_pass() && !is_first {
             return Err(error);
         }
-        let tried = (env.now)().since(since);
-        if tried >= config.pace.give_up {
-            return Err(ConsumeError::GaveUp { tried, source: Box::new(error) });
-        }
+        let pause = match patience.pause((env.now)()) {
+            Ok(pause) => pause,
+            Err(tried) => return Err(ConsumeError::GaveUp { tried, source: Box::new(error) }),
+        };
         totals.reopened += 1;
         watcher.waits(&in_full(&error), pause, &totals);
         if !env.rest(pause) {
             return Ok(watcher.summary("told to stop", &last, &totals));
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

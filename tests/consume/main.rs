@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use headwater::consume::ConsumeError;
 use headwater::consume::line::{OnBadRecord, Pace};
+use headwater::consume::patience::Limits;
 use headwater::consume::service::{self, Config, Messages, Start, Watcher};
 use headwater::diff::Coverage;
 use headwater::env::Env;
@@ -128,8 +129,7 @@ fn config(history: &History, messages: &Path, most: usize) -> Config {
             aim: Duration::from_secs(1),
             linger: Duration::from_secs(3600),
             sample: 4,
-            pause: Duration::ZERO,
-            give_up: Duration::from_secs(3600),
+            patience: Limits { pause: Duration::ZERO, give_up: Duration::from_secs(3600) },
         },
         on_bad: OnBadRecord::Stop,
         run: Some(headwater::env::new_id()),

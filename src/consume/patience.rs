@@ -1,0 +1,70 @@
+//! For how long what fails is tried again.
+//!
+//! Promise: each pause is twice the one before, up to [`LONGEST`]; none comes when nothing has come of it for as long as one is patient.
+//! In -> out: a failure and the present -> a pause, or the end.
+//! Invariant: pure; the clock is handed in.
+
+use std::time::Duration;
+
+use crate::wikibase::timestamp::Timestamp;
+
+/// The longest pause.
+pub const LONGEST: Duration = Duration::from_secs(30);
+
+/// How long one is patient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The first pause.
+    pub pause: Duration,
+    /// For how long something is tried again without any progress.
+    pub give_up: Duration,
+}
+
+/// The patience that is left.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    limits: Limits,
+    pause: Duration,
+    since: Timestamp,
+}
+
+impl Patience {
+    /// All of it.
+    pub const fn new(limits: Limits, now: Timestamp) -> Self {
+        Self { limits, pause: limits.pause, since: now }
+    }
+
+    /// After a failure: the pause before it is tried again, or else for how long it was tried in vain.
+    pub fn pause(&mut self, now: Timestamp) -> Result<Duration, Duration> {
+        let tried = now.since(self.since);
+        if tried >= self.limits.give_up {
+            return Err(tried);
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST);
+        Ok(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000).unwrap();
+        let limits = Limits { pause: Duration::from_secs(4), give_up: Duration::from_secs(100) };
+        let mut patience = Patience::new(limits, at(0));
+        let (mut now, mut pauses) = (0, Vec::new());
+        let tried = loop {
+            match patience.pause(at(now)) {
+                Ok(pause) => pauses.push(pause.as_secs()),
+                Err(tried) => break tried.as_secs(),
+            }
+            now += pauses[pauses.len() - 1] as i64 + 1;
+        };
+        assert_eq!((pauses, tried), (vec![4, 8, 16, 30, 30, 30], 124));
+        let none = Limits { give_up: Duration::ZERO, ..limits };
+        assert_eq!(Patience::new(none, at(0)).pause(at(0)), Err(Duration::ZERO));
+    }
+}

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use headwater::consume::line::{OnBadRecord, Pace};
 use headwater::consume::patience::Limits;
-use headwater::consume::position::Position;
+use headwater::consume::position::Said;
 use headwater::consume::service::{self, Config, Messages, Start, Watcher};
 use headwater::consume::target::{Target, TargetError, Update};
 use headwater::env::Env;
@@ -37,18 +37,18 @@ const EACH: usize = 5_000;
 /// A store that takes everything at once.
 #[derive(Default)]
 struct Nobody {
-    position: Position,
+    said: Said,
     triples: usize,
 }
 
 impl Target for Nobody {
-    fn position(&mut self) -> Result<Position, TargetError> {
-        Ok(self.position.clone())
+    fn position(&mut self) -> Result<Said, TargetError> {
+        Ok(self.said.clone())
     }
 
     fn apply(&mut self, update: &Update) -> Result<Done, TargetError> {
         self.triples += update.changes.added.len() + update.changes.removed.len();
-        self.position = update.position.clone();
+        self.said = Said::at(update.position.clone());
         Ok(Done::default())
     }
 }

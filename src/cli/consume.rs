@@ -14,9 +14,9 @@ use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::control;
 use crate::consume::line::{OnBadRecord, Pace};
 use crate::consume::patience::Limits;
-use crate::consume::position::Position;
+use crate::consume::position::Said;
 use crate::consume::service::{self, Config, Messages, Start, Watcher};
-use crate::consume::target::{Endpoint, Printer, Target};
+use crate::consume::target::{Endpoint, Printer, Target, TargetError};
 use crate::env::{self, Env};
 use crate::event_streams;
 use crate::import::manifest;
@@ -313,9 +313,12 @@ impl Args {
                 if output.json {
                     return Err(CliError::usage("--dry-run prints SPARQL, not JSON"));
                 }
-                let position = store.map_or(Ok(Position::default()), |mut store| store.position())?;
+                let said = match store.map_or(Ok(Said::default()), |mut store| store.position()) {
+                    Err(TargetError::Position(_)) if self.begin.anew => Said::default(),
+                    said => said?,
+                };
                 let to = Box::new(BufWriter::new(std::io::stdout()));
-                Ok(Box::new(Printer { position, scheme: scheme.clone(), to }))
+                Ok(Box::new(Printer { said, scheme: scheme.clone(), to }))
             }
         }
     }
@@ -328,6 +331,8 @@ impl Args {
             routes: self.routes()?,
             user_agent: self.user_agent().to_owned(),
             timeout: args.sparql_timeout.duration().max(Duration::from_secs(1)),
+            // What fails is tried again by the consumer, who says so.
+            tries: 1,
             ..sparql::Settings::new(url)
         };
         Ok(Endpoint { store: Store::new(settings, env)?, scheme: scheme.clone() })

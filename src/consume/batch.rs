@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | added, then removed, or the other way round | neither is sent | the later is: the store may have the first already, where it was loaded from a dump that was begun before |
 //! | shared elements that are unlinked | never deleted | the same |
-//! | deletes and reconciliations | barriers; what came before of the entity is dropped | the same |
+//! | deletes and reconciliations | barriers; what came before of the entity is dropped | the same, but for what is removed |
 //! | a reconciliation | its added triples | also its shared ones |
 //! | one triple of two entities | an error, or logged | does not happen: of an article that two entities have, a batch knows one |
 //! | an article that an entity loses | never deleted, unless renamed | deleted, if no other entity has it by then |
@@ -212,7 +212,9 @@ impl Batch {
     fn admits(&self, entity: EntityId, kind: Kind) -> bool {
         let (is_deleted, is_reconciled) = (self.deleted.contains(&entity), self.reconciled.contains_key(&entity));
         match kind {
-            Kind::Import | Kind::Diff => !is_deleted && !is_reconciled,
+            // What comes before an import of what the store must have may be passed over, and the import not.
+            Kind::Import => !is_deleted && !is_reconciled && self.patched.get(&entity) != Some(&true),
+            Kind::Diff => !is_deleted && !is_reconciled,
             Kind::Delete => !is_reconciled,
             Kind::Reconcile => !is_deleted,
         }
@@ -308,7 +310,7 @@ impl Batch {
 
     fn delete(&mut self, entity: EntityId) {
         self.counts.delete += 1;
-        self.drop_all(entity);
+        self.drop_added(entity);
         self.deleted.insert(entity);
     }
 
@@ -316,7 +318,7 @@ impl Batch {
         let Told { added, linked, .. } = told;
         self.counts.reconcile += 1;
         let entity = whole.entity;
-        self.drop_all(entity);
+        self.drop_added(entity);
         let (gained, passed) = gained(&added, whole, history);
         let is_said = |read: &Read| !passed.contains(read.subject()) || read.says == Says::IsAbout;
         let triples = added.into_iter().chain(linked).filter(is_said).map(|read| read.line).collect();
@@ -328,20 +330,30 @@ impl Batch {
         self.patched.iter().filter(|(_, is_presumed)| **is_presumed).map(|(entity, _)| *entity)
     }
 
-    /// Drops what was told of an entity's triples: it goes, or the store does not have it. To what is not there nothing is added, else
-    /// statements would stay that nothing links and no deletion finds.
+    /// Drops what was told of an entity's triples, as the store does not have it. To what is not there nothing is added, else statements
+    /// would stay that nothing links and no deletion finds.
     pub fn drop_all(&mut self, entity: EntityId) {
+        self.drop(entity, |_| false);
+        self.lost.retain(|_, owner| *owner != entity);
+    }
+
+    /// Drops what was to be added of an entity, as it goes. What was to be removed still is: the store may have it unlinked, as of a
+    /// statement that is not there any more in a dump that was made later.
+    fn drop_added(&mut self, entity: EntityId) {
+        self.drop(entity, |change| change == Change::Remove);
+    }
+
+    fn drop(&mut self, entity: EntityId, stays: impl Fn(Change) -> bool) {
         if self.patched.remove(&entity).is_none() {
             return;
         }
         let before = self.own.len() + self.linked.len();
-        self.own.retain(|_, said| said.entity != entity);
+        self.own.retain(|_, said| said.entity != entity || stays(said.change));
         self.linked.retain(|_, linked| {
             linked.by.retain(|by| *by != entity);
             !linked.by.is_empty()
         });
         self.gained.retain(|_, owner| *owner != entity);
-        self.lost.retain(|_, owner| *owner != entity);
         self.counts.redundant += (before - self.own.len() - self.linked.len()) as u64;
     }
 

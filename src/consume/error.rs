@@ -11,6 +11,7 @@ use crate::mutation::wire::WireError;
 use crate::sparql::SparqlError;
 use crate::storage::StorageError;
 use crate::updater::source::SourceError;
+use crate::updater::source::lines::LONGEST;
 
 /// Why a record is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -39,11 +40,32 @@ pub enum BadRecord {
         /// Why not.
         source: TriplesError,
     },
+    /// It is longer than any message.
+    #[error("it has {size} bytes or more, and a message has at most {LONGEST}")]
+    TooLong {
+        /// How many were read of it.
+        size: usize,
+    },
+    /// The store does not take it, though it takes other updates.
+    #[error("the store does not take it: {0}")]
+    Refused(TargetError),
 }
 
 /// Why a store cannot be kept up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
+    /// The store refuses an update of several mutations.
+    #[error("the store refuses an update of {mutations} mutations, from {from} on: {source}")]
+    Refused {
+        /// How many.
+        mutations: u64,
+        /// Where the first is.
+        from: String,
+        /// Where the update was to lead.
+        until: Box<Position>,
+        /// What the store says.
+        source: TargetError,
+    },
     /// A record is of no use.
     #[error("{place}: {source}")]
     Record {

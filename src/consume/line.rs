@@ -14,19 +14,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::consume::assemble::{Assembler, AssemblyError, Whole};
-use crate::consume::batch::{Batch, Taken};
+use crate::consume::batch::{Batch, Changes, Taken};
 use crate::consume::error::{BadRecord, ConsumeError};
 use crate::consume::history::History;
 use crate::consume::notice::Notice;
 use crate::consume::patience::{Limits, Patience};
-use crate::consume::position::{Mark, Position};
+use crate::consume::position::{Mark, Position, Said};
 use crate::consume::status::Totals;
-use crate::consume::target::{Target, Update};
+use crate::consume::target::{Before, Target, TargetError, Update};
 use crate::consume::triples::{Line as Triple, Namespaces};
 use crate::env::Env;
 use crate::mutation::wire::Message;
 use crate::sparql::Done;
 use crate::updater::service::in_full;
+use crate::updater::source::lines::LONGEST;
 use crate::updater::source::{PartitionName, Source};
 use crate::wikibase::timestamp::Timestamp;
 
@@ -83,6 +84,8 @@ pub struct Parts<'p> {
     pub target: &'p mut dyn Target,
     /// Where the store is.
     pub position: Position,
+    /// What it says of that.
+    pub before: Before,
     /// Where reading is begun; not where the store is, if that is not to count.
     pub from: Position,
     /// Where each partition ends that has an end, by its place.
@@ -101,8 +104,10 @@ pub struct Parts<'p> {
     pub domain: String,
     /// Which run of a consumer this is, for the store to say.
     pub by: Option<String>,
-    /// Whether what the store says of itself is no position, and is not to count.
-    pub is_garbled: bool,
+    /// Whether the source can be read again from a record on, which is known by its mark then.
+    pub is_marked: bool,
+    /// Up to where each mutation is an update of its own, to find the one that the store refuses.
+    pub alone_until: Option<Position>,
     /// Who looks at the line between turns, and while it waits.
     pub look: Look<'p>,
 }
@@ -125,8 +130,20 @@ pub struct Line<'p> {
     sought: Vec<Option<Mark>>,
     /// The last record of each partition before where the store will be, if it came since the last update.
     last: Vec<Option<Record>>,
+    /// Whether any record was taken.
+    has_moved: bool,
     /// When the first message of the batch came, in milliseconds since 1970.
     since: Option<i64>,
+    /// Where it is.
+    from: Option<String>,
+    /// Where the first message is of the mutation that is not whole.
+    begun_at: Option<String>,
+    /// When it turned last, waiting for nobody.
+    turned: Timestamp,
+    /// What it waits for in the store, if it does.
+    waits: Option<String>,
+    /// What was heard last.
+    heard: Vec<String>,
     /// How many triples an update may have now.
     limit: usize,
     /// What there is to tell.
@@ -158,7 +175,13 @@ impl<'p> Line<'p> {
             read,
             sought,
             last: Vec::new(),
+            has_moved: false,
             since: None,
+            from: None,
+            begun_at: None,
+            turned: (env.now)(),
+            waits: None,
+            heard: Vec::new(),
             limit,
             notices: Vec::new(),
         }
@@ -167,6 +190,7 @@ impl<'p> Line<'p> {
     /// Goes on until the end, or until it is told to stop.
     pub fn run(&mut self) -> Result<Ended, ConsumeError> {
         loop {
+            self.turned = self.present();
             self.look();
             if self.env.stop.load(Ordering::Relaxed) {
                 return Ok(Ended::Stopped);
@@ -210,7 +234,9 @@ impl<'p> Line<'p> {
         })?;
         self.parts.totals.poll_ms += (self.now() - begun).max(0) as u64;
         let heard = self.parts.source.heard();
-        self.notices.extend(heard.into_iter().map(|what| Notice::Heard { what }));
+        let is_new = |what: &&String| !self.heard.contains(what);
+        self.notices.extend(heard.iter().filter(is_new).map(|what| Notice::Heard { what: what.clone() }));
+        self.heard = heard;
         Ok((records, polled.ended))
     }
 
@@ -229,7 +255,12 @@ impl<'p> Line<'p> {
     }
 
     fn is_due(&self) -> bool {
-        self.batch.weight() >= self.limit
+        self.batch.weight() >= self.limit || self.is_alone()
+    }
+
+    /// Whether each mutation is an update of its own.
+    fn is_alone(&self) -> bool {
+        self.parts.alone_until.as_ref().is_some_and(|until| !self.reached.is_ahead_of(until))
     }
 
     fn has_waited(&self) -> bool {
@@ -246,18 +277,15 @@ impl<'p> Line<'p> {
             return Ok(());
         }
         self.parts.totals.records += 1;
-        if let Err(source) = self.message(&record)? {
-            let place = self.place(&record);
-            match self.parts.on_bad {
-                OnBadRecord::Stop => return Err(ConsumeError::Record { place, source }),
-                OnBadRecord::Skip => {
-                    self.parts.totals.skipped += 1;
-                    let reason = in_full(&source);
-                    self.notices.push(Notice::Skipped { place, reason });
-                }
-            }
+        let taken = self.message(&record)?;
+        let place = self.place_of_mutation(&record, taken.as_ref().err());
+        if let Err(source) = taken {
+            self.bad(place, source)?;
+        } else if self.batch.counts().mutations() > 0 {
+            self.from.get_or_insert(place);
         }
         self.read[record.place] = record.next;
+        self.has_moved = true;
         // Within a mutation the store stays before it.
         if self.assembler.begun().is_none() {
             let name = &self.parts.source.partitions()[record.place];
@@ -270,6 +298,27 @@ impl<'p> Line<'p> {
             let place = record.place;
             self.last[place] = Some(record);
         }
+        Ok(())
+    }
+
+    /// Where a mutation begins that a record ends or interrupts; and from now on that of one that it begins.
+    fn place_of_mutation(&mut self, record: &Record, error: Option<&BadRecord>) -> String {
+        let (begun, here) = (self.begun_at.take(), self.place(record));
+        let is_interrupted = matches!(error, Some(BadRecord::Assembly(AssemblyError::Incomplete { .. })));
+        if self.assembler.begun().is_some() {
+            self.begun_at = begun.clone().filter(|_| !is_interrupted).or_else(|| Some(here.clone()));
+        }
+        begun.unwrap_or(here)
+    }
+
+    /// A mutation is of no use.
+    fn bad(&mut self, place: String, source: BadRecord) -> Result<(), ConsumeError> {
+        if self.parts.on_bad == OnBadRecord::Stop {
+            return Err(ConsumeError::Record { place, source });
+        }
+        self.parts.totals.skipped += 1;
+        let reason = in_full(&source);
+        self.notices.push(Notice::Skipped { place, reason });
         Ok(())
     }
 
@@ -293,7 +342,7 @@ impl<'p> Line<'p> {
     /// Marks the last records before where the store will be, by which the stream is known again.
     fn mark(&mut self) {
         for record in self.last.iter_mut().filter_map(Option::take) {
-            if let Some(start) = record.start {
+            if let Some(start) = record.start.filter(|_| self.parts.is_marked) {
                 self.reached.mark(&self.parts.source.partitions()[record.place], Mark::of(start, &record.value));
             }
         }
@@ -309,6 +358,9 @@ impl<'p> Line<'p> {
         if record.value.is_empty() {
             self.parts.totals.empty += 1;
             return Ok(Ok(()));
+        }
+        if record.value.len() >= LONGEST {
+            return Ok(Err(BadRecord::TooLong { size: record.value.len() }));
         }
         let message = match Message::read(&record.value) {
             Ok(message) => message,
@@ -366,7 +418,8 @@ impl<'p> Line<'p> {
 
     /// Brings the store to where the batch ends, if that is elsewhere.
     fn apply(&mut self) -> Result<(), ConsumeError> {
-        if self.batch.counts().mutations() == 0 && self.reached.is_at(&self.parts.position) {
+        let is_elsewhere = self.has_moved && !self.reached.is_at(&self.parts.position);
+        if self.batch.counts().mutations() == 0 && !is_elsewhere {
             return Ok(());
         }
         // A clock that is wrong would else be believed for ever.
@@ -386,11 +439,15 @@ impl<'p> Line<'p> {
         let most = self.parts.pace.sample / 2;
         sample(&mut self.parts, &some(&absent, most), &some(&present, most));
         let (counts, was_full) = (batch.counts(), batch.weight() >= self.limit);
-        let position = Position { by: self.parts.by.clone(), ..self.reached.clone() };
-        let modified = batch.mean_time();
-        let update = Update { changes: batch.into_changes(), position, modified };
-        let begun = self.now();
-        let done = self.bring(&update)?;
+        let (position, modified) = (self.said(&self.reached), batch.mean_time());
+        let update = Update { changes: batch.into_changes(), before: self.parts.before.clone(), position, modified };
+        let (begun, from) = (self.now(), self.from.take());
+        let done = match self.bring(&update) {
+            Err(ConsumeError::Target(error)) if error.is_of_content() && counts.mutations() > 0 => {
+                return self.refused(from.unwrap_or_default(), error, counts.mutations(), update.position);
+            }
+            done => done?,
+        };
         let millis = (self.now() - begun).max(0) as u64;
         let totals = &mut self.parts.totals;
         totals.store.record(millis);
@@ -405,10 +462,38 @@ impl<'p> Line<'p> {
         Ok(())
     }
 
+    /// A position, as this consumer says it.
+    fn said(&self, position: &Position) -> Position {
+        Position { by: self.parts.by.iter().cloned().collect(), ..position.clone() }
+    }
+
+    /// The store refuses what an update says: that of one mutation is of no use, if it takes one that says nothing.
+    fn refused(
+        &mut self,
+        from: String,
+        source: TargetError,
+        mutations: u64,
+        until: Position,
+    ) -> Result<(), ConsumeError> {
+        if mutations > 1 {
+            return Err(ConsumeError::Refused { mutations, from, until: Box::new(until), source });
+        }
+        let position = self.said(&self.parts.position);
+        let (before, changes) = (self.parts.before.clone(), Changes::default());
+        let nothing = Update { changes, before, position, modified: None };
+        self.parts.target.apply(&nothing)?;
+        if !self.is_there(&nothing)? {
+            return Err(ConsumeError::Target(source));
+        }
+        (self.parts.position, self.since) = (nothing.position, None);
+        self.bad(from, BadRecord::Refused(source))
+    }
+
     /// Sends an update until the store is where it leads.
     fn bring(&mut self, update: &Update) -> Result<Done, ConsumeError> {
-        let mut patience = Patience::new(self.parts.pace.patience, self.present());
+        let mut patience = Patience::new(self.parts.pace.patience);
         loop {
+            self.waits = None;
             let error = match self.attempt(update) {
                 Ok(done) => return Ok(done),
                 Err(error @ ConsumeError::NotDone { .. }) => error,
@@ -421,6 +506,7 @@ impl<'p> Line<'p> {
             };
             self.parts.totals.retries += 1;
             let reason = in_full(&error);
+            self.waits = Some(reason.clone());
             self.notices.push(Notice::Retrying { reason, pause_ms: pause.as_millis() as u64 });
             self.look();
             if !self.env.rest(pause) {
@@ -435,7 +521,9 @@ impl<'p> Line<'p> {
             return Ok(Done::default());
         }
         let done = self.parts.target.apply(update)?;
-        self.parts.is_garbled = false;
+        if self.parts.before == Before::Garbage {
+            self.parts.before = Before::Lines(Said::at(update.position.clone()).lines);
+        }
         match self.is_there(update)? {
             true => Ok(done),
             false => Err(ConsumeError::NotDone { at: self.parts.position.clone(), said: done.said }),
@@ -444,15 +532,16 @@ impl<'p> Line<'p> {
 
     /// Whether the store is where an update leads, rather than where it was.
     fn is_there(&mut self, update: &Update) -> Result<bool, ConsumeError> {
-        if self.parts.is_garbled {
+        if self.parts.before == Before::Garbage {
             return Ok(false);
         }
-        let (found, expected) = (self.parts.target.position()?, self.parts.position.clone());
-        if found == update.position || found == expected {
+        let (Said { position: found, lines }, expected) = (self.parts.target.position()?, &self.parts.position);
+        if found == update.position || found == *expected {
+            self.parts.before = Before::Lines(lines);
             return Ok(found == update.position);
         }
-        let is_on = found.is_ahead_of(&expected) || found.is_at(&expected);
-        let (expected, found) = (Box::new(expected), Box::new(found));
+        let is_on = found.by.len() > 1 || found.is_ahead_of(expected) || found.is_at(expected);
+        let (expected, found) = (Box::new(expected.clone()), Box::new(found));
         match is_on {
             true => Err(ConsumeError::Another { expected, found }),
             false => Err(ConsumeError::Rewound { expected, found }),
@@ -473,6 +562,16 @@ impl<'p> Line<'p> {
     /// Where the store is.
     pub const fn position(&self) -> &Position {
         &self.parts.position
+    }
+
+    /// When it turned last, waiting for nobody.
+    pub const fn turned(&self) -> Timestamp {
+        self.turned
+    }
+
+    /// What it waits for in the store, if it does.
+    pub fn waits(&self) -> Option<&str> {
+        self.waits.as_deref()
     }
 
     /// What was done so far.

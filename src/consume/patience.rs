@@ -25,18 +25,19 @@ pub struct Limits {
 pub struct Patience {
     limits: Limits,
     pause: Duration,
-    since: Timestamp,
+    /// When it failed first.
+    since: Option<Timestamp>,
 }
 
 impl Patience {
     /// All of it.
-    pub const fn new(limits: Limits, now: Timestamp) -> Self {
-        Self { limits, pause: limits.pause, since: now }
+    pub const fn new(limits: Limits) -> Self {
+        Self { limits, pause: limits.pause, since: None }
     }
 
     /// After a failure: the pause before it is tried again, or else for how long it was tried in vain.
     pub fn pause(&mut self, now: Timestamp) -> Result<Duration, Duration> {
-        let tried = now.since(self.since);
+        let tried = now.since(*self.since.get_or_insert(now));
         if tried >= self.limits.give_up {
             return Err(tried);
         }
@@ -54,8 +55,9 @@ mod tests {
     fn pauses_grow_and_end() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000).unwrap();
         let limits = Limits { pause: Duration::from_secs(4), give_up: Duration::from_secs(100) };
-        let mut patience = Patience::new(limits, at(0));
-        let (mut now, mut pauses) = (0, Vec::new());
+        let mut patience = Patience::new(limits);
+        // Nothing failed for long.
+        let (mut now, mut pauses) = (1000, Vec::new());
         let tried = loop {
             match patience.pause(at(now)) {
                 Ok(pause) => pauses.push(pause.as_secs()),
@@ -65,6 +67,6 @@ mod tests {
         };
         assert_eq!((pauses, tried), (vec![4, 8, 16, 30, 30, 30], 124));
         let none = Limits { give_up: Duration::ZERO, ..limits };
-        assert_eq!(Patience::new(none, at(0)).pause(at(0)), Err(Duration::ZERO));
+        assert_eq!(Patience::new(none).pause(at(0)), Err(Duration::ZERO));
     }
 }

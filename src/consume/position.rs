@@ -1,7 +1,8 @@
 //! How far a store is, as it says itself.
 //!
 //! Promise: what is read is what was written, in the same update as the data it goes with, so that a copy of the store knows where to go
-//! on.
+//! on. What two updates wrote that knew nothing of each other is read as the one that is less far: all behind it is applied again, so that
+//! whichever of the two was done last, the store is right in the end.
 //! In -> out: [`Position`] <-> triples of `wikibase:Dump`.
 //! Rules: five predicates of `<http://wikiba.se/ontology#Dump>`:
 //!
@@ -13,8 +14,11 @@
 //! | `wikibase:updatesCompleteUntil` | the time of the newest change, `xsd:dateTime`; as QLever's `update-wikidata` has it |
 //! | `wikibase:updateStreamNextOffset` | `NEXT`, `xsd:integer`, if there is one partition; as QLever's has it |
 //!
+//! An update takes away what the store said before it, of the first three by the very triples: so one that was sent before and comes late
+//! leaves its own beside them.
 //! Invariant: pure.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use twox_hash::XxHash64;
@@ -37,6 +41,8 @@ const UNTIL: &str = "<http://wikiba.se/ontology#updatesCompleteUntil>";
 const OFFSET: &str = "<http://wikiba.se/ontology#updateStreamNextOffset>";
 /// All of them.
 pub const PREDICATES: [&str; 5] = [PLACE, LAST, BY, UNTIL, OFFSET];
+/// Those whose values a store may spell in other ways than they were written.
+pub const VALUES: [&str; 2] = [UNTIL, OFFSET];
 
 /// How far a store is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +51,17 @@ pub struct Position {
     pub places: Vec<Place>,
     /// The time of the newest change that was applied.
     pub until: Option<Timestamp>,
-    /// Which run of a consumer wrote it, so that two that are equally far are told apart.
-    pub by: Option<String>,
+    /// Which run of a consumer wrote it, so that two that are equally far are told apart; several if they wrote at the same time.
+    pub by: BTreeSet<String>,
+}
+
+/// What a store says of where it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Where that is.
+    pub position: Position,
+    /// Its words, as N-Triples, but for [`VALUES`].
+    pub lines: Vec<String>,
 }
 
 /// Where a partition is read on.
@@ -146,39 +161,21 @@ impl Position {
         format!("CONSTRUCT {{ {DUMP} ?p ?o }} WHERE {{ VALUES ?p {{ {} }} {DUMP} ?p ?o }}", PREDICATES.join(" "))
     }
 
-    /// Reads what the store answers.
-    pub fn read(graph: &Graph) -> Result<Self, PositionError> {
-        let (mut position, mut marks) = (Self::default(), Vec::new());
-        for (key, statement) in graph.iter() {
-            let wrong = || PositionError(statement.to_owned());
-            let value = key.object.strip_prefix('"').and_then(|rest| rest.rsplit_once('"')).map(|(value, _)| value);
-            match key.predicate.as_str() {
-                PLACE => {
-                    let (partition, next) = value.and_then(place).ok_or_else(wrong)?;
-                    if let Some(other) = position.next(&partition) {
-                        return Err(PositionError(format!("{next} and {other} of {partition}")));
-                    }
-                    position.places.push(Place { partition, next, last: None });
-                }
-                LAST => marks.push((value.and_then(marked).ok_or_else(wrong)?, statement)),
-                BY if position.by.is_some() => return Err(wrong()),
-                BY => position.by = Some(value.ok_or_else(wrong)?.to_owned()),
-                UNTIL => {
-                    // A time is compared by its value, which has no quotation marks.
-                    let text = value.unwrap_or(&key.object);
-                    position.reach(Some(Timestamp::parse(text).map_err(|_| wrong())?));
-                }
-                _ => {}
-            }
+    /// Where a store is of which this is known: as far as the one that is less far says.
+    fn find(&mut self, partition: PartitionName, next: u64) {
+        match self.places.iter_mut().find(|place| place.partition == partition) {
+            Some(place) => place.next = place.next.min(next),
+            None => self.places.push(Place { partition, next, last: None }),
         }
-        for ((partition, mark), statement) in marks {
-            match position.place(&partition) {
-                Some(Place { last: None, .. }) => position.mark(&partition, mark),
-                _ => return Err(PositionError(statement.to_owned())),
-            }
+    }
+
+    /// The same of the last record: the last of those before that place.
+    fn find_last(&mut self, partition: &PartitionName, mark: Mark) -> Option<()> {
+        let place = self.places.iter_mut().find(|place| place.partition == *partition)?;
+        if mark.start < place.next && place.last.is_none_or(|last| last.start < mark.start) {
+            place.last = Some(mark);
         }
-        position.places.sort_by(|one, other| one.partition.cmp(&other.partition));
-        Ok(position)
+        Some(())
     }
 
     /// The triples, as N-Triples.
@@ -191,12 +188,50 @@ impl Position {
             let mark = last.map(|Mark { start, number }| format!("{DUMP} {LAST} \"{name} {start} {number:016x}\" ."));
             triples.extend(mark);
         }
-        triples.extend(self.by.as_ref().map(|by| format!("{DUMP} {BY} \"{}\" .", escaped(by))));
+        triples.extend(self.by.iter().map(|by| format!("{DUMP} {BY} \"{}\" .", escaped(by))));
         triples.extend(self.until.map(|until| format!("{DUMP} {UNTIL} {} .", time(until))));
         if let [place] = &self.places[..] {
             triples.push(format!("{DUMP} {OFFSET} \"{}\"{integer} .", place.next));
         }
         triples
+    }
+}
+
+impl Said {
+    /// Reads what the store answers.
+    pub fn read(graph: &Graph) -> Result<Self, PositionError> {
+        let (mut position, mut marks) = (Position::default(), Vec::new());
+        for (key, statement) in graph.iter() {
+            let wrong = || PositionError(statement.to_owned());
+            let value = key.object.strip_prefix('"').and_then(|rest| rest.rsplit_once('"')).map(|(value, _)| value);
+            match key.predicate.as_str() {
+                PLACE => {
+                    let (partition, next) = value.and_then(place).ok_or_else(wrong)?;
+                    position.find(partition, next);
+                }
+                LAST => marks.push((value.and_then(marked).ok_or_else(wrong)?, statement)),
+                BY => _ = position.by.insert(value.ok_or_else(wrong)?.to_owned()),
+                UNTIL => {
+                    // A time is compared by its value, which has no quotation marks.
+                    let time = Timestamp::parse(value.unwrap_or(&key.object)).map_err(|_| wrong())?;
+                    position.until = Some(position.until.map_or(time, |until| until.min(time)));
+                }
+                _ => {}
+            }
+        }
+        for ((partition, mark), statement) in marks {
+            position.find_last(&partition, mark).ok_or_else(|| PositionError(statement.to_owned()))?;
+        }
+        position.places.sort_by(|one, other| one.partition.cmp(&other.partition));
+        let words = graph.iter().filter(|(key, _)| !VALUES.contains(&key.predicate.as_str()));
+        Ok(Self { position, lines: words.map(|(_, line)| line.to_owned()).collect() })
+    }
+
+    /// What a store says that is there.
+    pub fn at(position: Position) -> Self {
+        let is_value = |line: &String| VALUES.iter().any(|value| line.starts_with(&format!("{DUMP} {value} ")));
+        let lines = position.triples().into_iter().filter(|line| !is_value(line)).collect();
+        Self { position, lines }
     }
 }
 
@@ -266,19 +301,32 @@ mod tests {
         let until = Some(Timestamp::parse("2026-01-05T23:00:02.250Z").unwrap());
         let mark = Some(Mark { start: 11, number: 0xAB });
         let (topic, file) = ("eqiad.rdf-streaming-updater.mutation", "/srv/a \"b\"\\n\nx/1 2");
-        let by = Some(crate::env::new_id());
+        let (by, nobody) = (BTreeSet::from([crate::env::new_id()]), BTreeSet::new());
         let rows = [
             Position::default(),
-            Position { places: vec![], until, by: None },
+            Position { places: vec![], until, by: nobody.clone() },
             Position { places: vec![at(topic, 0, 12, None)], until, by: by.clone() },
             Position { places: vec![at(topic, 0, 12, mark)], until: None, by },
-            Position { places: vec![at(file, 0, 0, None), at("codfw.x", 3, u64::MAX, None)], until: None, by: None },
-            Position { places: vec![at(file, 0, 12, mark), at("codfw.x", 3, 9, None)], until: None, by: None },
+            Position {
+                places: vec![at(file, 0, 0, None), at("codfw.x", 3, u64::MAX, None)],
+                until: None,
+                by: nobody.clone(),
+            },
+            Position {
+                places: vec![at(file, 0, 12, mark), at("codfw.x", 3, 9, None)],
+                until: None,
+                by: nobody.clone(),
+            },
         ];
         for position in rows {
             let text = position.triples().join("\n");
             let graph = Graph::read(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error:?}"));
-            assert_eq!(Position::read(&graph).unwrap(), position, "{text}");
+            let said = Said::read(&graph).unwrap();
+            assert_eq!(
+                (&said.position, said.lines.len()),
+                (&position, Said::at(position.clone()).lines.len()),
+                "{text}"
+            );
         }
     }
 
@@ -286,16 +334,34 @@ mod tests {
     fn what_is_none_is_told() {
         let rows = [
             (format!("{PLACE} \"x\""), "\"x\""),
-            (format!("{PLACE} \"t/0 7\", \"t/0 12\""), "12"),
             (format!("{PLACE} \"t/0 7\" ; {LAST} \"t/0 6\""), "t/0 6"),
             (format!("{PLACE} \"t/0 7\" ; {LAST} \"u/0 6 ab\""), "u/0 6 ab"),
-            (format!("{PLACE} \"t/0 7\" ; {LAST} \"t/0 6 ab\", \"t/0 5 ab\""), "ab"),
-            (format!("{BY} \"a\", \"b\""), "\"b\""),
+            (format!("{UNTIL} \"yesterday\""), "yesterday"),
         ];
         for (text, expected) in rows {
             let graph = Graph::read(format!("{DUMP} {text} .").as_bytes()).unwrap();
-            let error = Position::read(&graph).unwrap_err().to_string();
+            let error = Said::read(&graph).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    /// What two updates wrote at the same time, or one after the other that was sent before it.
+    #[test]
+    fn of_two_positions_the_one_that_is_less_far_counts() {
+        let mark = |start| Some(Mark { start, number: start });
+        let rows = [
+            ("\"t/0 7\", \"t/0 12\"", "\"t/0 6 6\", \"t/0 11 b\"", at("t", 0, 7, mark(6))),
+            ("\"t/0 7\", \"t/0 12\"", "\"t/0 11 b\", \"t/0 6 6\", \"t/0 5 5\"", at("t", 0, 7, mark(6))),
+            ("\"t/0 7\", \"t/0 12\"", "\"t/0 11 b\"", at("t", 0, 7, None)),
+            ("\"t/0 7\"", "\"t/0 6 6\"", at("t", 0, 7, mark(6))),
+        ];
+        for (places, marks, expected) in rows {
+            let until = "\"1970-01-01T00:00:02Z\", \"1970-01-01T00:00:01Z\"";
+            let text = format!("{DUMP} {PLACE} {places} ; {LAST} {marks} ; {BY} \"a\", \"b\" ; {UNTIL} {until} .");
+            let position = Said::read(&Graph::read(text.as_bytes()).unwrap()).unwrap().position;
+            assert_eq!(position.places, [expected], "{text}");
+            assert_eq!(position.by, ["a", "b"].map(str::to_owned).into(), "{text}");
+            assert_eq!(position.until, Timestamp::from_millis(1000), "{text}");
         }
     }
 
@@ -305,7 +371,7 @@ mod tests {
         let of = |next, until: i64, by: &str| Position {
             places: vec![at("t", 0, next, Some(Mark { start: next, number: 1 }))],
             until: Timestamp::from_millis(until),
-            by: Some(by.to_owned()),
+            by: [by.to_owned()].into(),
         };
         let rows = [
             (of(7, 1, "a"), of(7, 1, "b"), (true, false)),

@@ -23,10 +23,10 @@ use crate::consume::desk::Board;
 use crate::consume::error::ConsumeError;
 use crate::consume::line::{Ended, Line, OnBadRecord, Pace, Parts};
 use crate::consume::notice::Notice;
-use crate::consume::patience::Patience;
-use crate::consume::position::{Place, Position};
+use crate::consume::patience::{LONGEST, Patience};
+use crate::consume::position::{Place, Position, Said};
 use crate::consume::status::{Status, Totals};
-use crate::consume::target::{Target, TargetError};
+use crate::consume::target::{Before, Target, TargetError};
 use crate::consume::triples::Namespaces;
 use crate::env::Env;
 use crate::kafka::cluster::Cluster;
@@ -134,7 +134,7 @@ impl Watcher {
     fn look(&mut self, line: &mut Line<'_>) {
         line.notices.drain(..).for_each(|notice| (self.tell)(&notice));
         let now = line.present().millis();
-        if now < self.next {
+        if now < self.next && line.waits().is_none() {
             return;
         }
         self.next = now + STEP;
@@ -158,9 +158,15 @@ impl Watcher {
         let (then, before) = std::mem::replace(&mut self.last, (at.millis(), mutations));
         let seconds = (at.millis() - then) as f64 / 1000.0;
         let rate = (seconds > 0.0).then(|| mutations.saturating_sub(before) as f64 / seconds);
+        let phase = match (line.waits(), self.has_caught_up) {
+            (Some(_), _) => "waiting",
+            (None, true) => "running",
+            (None, false) => "catching_up",
+        };
         Status {
             at,
-            phase: if self.has_caught_up { "running" } else { "catching_up" },
+            phase,
+            reason: line.waits().map(str::to_owned),
             position: line.position().to_string(),
             lag,
             complete_until: line.position().until,
@@ -208,6 +214,20 @@ impl Drop for Watcher {
     }
 }
 
+/// How a run goes.
+struct Course {
+    totals: Totals,
+    /// Where the store is.
+    last: Position,
+    /// As of [`Config::is_anew`], until something was done.
+    is_anew: bool,
+    /// As of [`Parts::alone_until`].
+    alone_until: Option<Position>,
+    /// For how long nothing failed, the last time.
+    well: Duration,
+    has_met_another: bool,
+}
+
 /// Runs until the end, until it is told to stop, or until it cannot go on.
 pub fn run(
     config: &Config,
@@ -215,51 +235,83 @@ pub fn run(
     env: &Env,
     watcher: &mut Watcher,
 ) -> Result<Summary, ConsumeError> {
-    let (mut totals, mut patience) = (Totals::default(), Patience::new(config.pace.patience, (env.now)()));
-    let (mut is_anew, mut last, mut has_met_another) = (config.is_anew, Position::default(), false);
+    let mut course = Course {
+        totals: Totals::default(),
+        last: Position::default(),
+        is_anew: config.is_anew,
+        alone_until: None,
+        well: Duration::ZERO,
+        has_met_another: false,
+    };
+    let mut patience = Patience::new(config.pace.patience);
     loop {
-        let updates = totals.updates;
-        let error = match attempt(config, is_anew, target, env, watcher, (&mut totals, &mut last)) {
-            Ok(reason) => return Ok(watcher.summary(reason, &last, &totals)),
+        let updates = course.totals.updates;
+        let ended = attempt(config, target, env, watcher, &mut course);
+        let Course { totals, last, .. } = &course;
+        let error = match ended {
+            Ok(reason) => return Ok(watcher.summary(reason, last, totals)),
             // Whatever broke off because of that.
-            Err(_) if env.stop.load(Ordering::Relaxed) => return Ok(watcher.summary("told to stop", &last, &totals)),
+            Err(_) if env.stop.load(Ordering::Relaxed) => return Ok(watcher.summary("told to stop", last, totals)),
             Err(error) => error,
         };
-        if totals.updates > updates {
-            (patience, is_anew) = (Patience::new(config.pace.patience, (env.now)()), false);
+        let has_done = course.totals.updates > updates;
+        course.is_anew &= !has_done;
+        if has_done || course.well >= LONGEST {
+            patience = Patience::new(config.pace.patience);
         }
-        // Once: what a consumer that was killed had sent may be done late.
-        let is_first = matches!(error, ConsumeError::Another { .. }) && !std::mem::replace(&mut has_met_another, true);
-        if !error.may_pass() && !is_first {
-            return Err(error);
-        }
-        let pause = match patience.pause((env.now)()) {
-            Ok(pause) => pause,
-            Err(tried) => return Err(ConsumeError::GaveUp { tried, source: Box::new(error) }),
+        let pause = match course.is_answered(&error, config) {
+            true => config.pace.patience.pause,
+            false if !error.may_pass() => return Err(error),
+            false => match patience.pause((env.now)()) {
+                Ok(pause) => pause,
+                Err(tried) => return Err(ConsumeError::GaveUp { tried, source: Box::new(error) }),
+            },
         };
-        totals.reopened += 1;
-        watcher.waits(&in_full(&error), pause, &totals);
+        course.totals.reopened += 1;
+        watcher.waits(&in_full(&error), pause, &course.totals);
         if !env.rest(pause) {
-            return Ok(watcher.summary("told to stop", &last, &totals));
+            return Ok(watcher.summary("told to stop", &course.last, &course.totals));
         }
     }
 }
 
-/// Opens a line and lets it run; why it ended. What was done and where the store is, is told also after an error.
+impl Course {
+    /// Whether there is something to do about an error, besides trying the same again.
+    fn is_answered(&mut self, error: &ConsumeError, config: &Config) -> bool {
+        match error {
+            ConsumeError::Refused { until, .. } => {
+                self.alone_until = Some((**until).clone());
+                true
+            }
+            // Once: what a consumer that was killed had sent may be done late. Of two that live, one stays.
+            ConsumeError::Another { found, .. } => {
+                let mut others = found.by.iter().filter(|by| Some(*by) != config.run.as_ref()).peekable();
+                let stays = others.peek().is_some() && others.all(|other| config.run.as_ref() < Some(other));
+                !std::mem::replace(&mut self.has_met_another, true) || stays
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Opens a line and lets it run; why it ended. How it went is told also after an error.
 fn attempt(
     config: &Config,
-    is_anew: bool,
     target: &mut dyn Target,
     env: &Env,
     watcher: &mut Watcher,
-    (totals, last): (&mut Totals, &mut Position),
+    course: &mut Course,
 ) -> Result<&'static str, ConsumeError> {
-    let (position, is_garbled) = match target.position() {
-        Err(TargetError::Position(_)) if is_anew => (Position::default(), true),
-        position => (position?, false),
+    course.well = Duration::ZERO;
+    let (position, before) = match target.position() {
+        Err(TargetError::Position(_)) if course.is_anew => (Position::default(), Before::Garbage),
+        said => {
+            let Said { position, lines } = said?;
+            (position, Before::Lines(lines))
+        }
     };
-    last.clone_from(&position);
-    let known = if is_anew { Position::default() } else { position.clone() };
+    course.last.clone_from(&position);
+    let known = if course.is_anew { Position::default() } else { position.clone() };
     let Opened { source, from, ends } = open(config, &known, env)?;
     let begun = if from.is_unknown() { "the beginning".to_owned() } else { from.to_string() };
     (watcher.tell)(&Notice::Opened { at: begun });
@@ -267,22 +319,25 @@ fn attempt(
         source,
         target,
         position,
+        before,
         from,
         ends,
         is_at_beginning: !known.places.is_empty(),
         namespaces: Namespaces::new(&config.scheme),
         pace: config.pace,
         on_bad: config.on_bad,
-        totals: *totals,
+        totals: course.totals,
         domain: config.domain.clone(),
         by: config.run.clone(),
-        is_garbled,
+        is_marked: !matches!(config.source, Messages::EventStream(_)),
+        alone_until: course.alone_until.clone(),
         look: Box::new(|line| watcher.look(line)),
     };
-    let mut line = Line::new(env, parts);
+    let (mut line, opened) = (Line::new(env, parts), (env.now)());
     let ended = line.run();
     line.look();
-    (*totals, *last) = (*line.totals(), line.position().clone());
+    (course.totals, course.last) = (*line.totals(), line.position().clone());
+    course.well = line.turned().since(opened);
     match ended? {
         Ended::AtEnd => Ok("at the end"),
         Ended::Stopped => Ok("told to stop"),
@@ -343,7 +398,7 @@ fn of_topic(
     // What the topic no longer has proves nothing.
     let place = Place { last: place.last.filter(|last| last.start >= extent.earliest), ..place };
     let source = Box::new(Topics::open(settings, &[(partition.clone(), place.from_last().next)])?);
-    let from = Position { places: vec![place], until: known.until, by: None };
+    let from = Position { places: vec![place], until: known.until, ..Position::default() };
     Ok(Opened { source, from, ends })
 }
 
@@ -406,9 +461,13 @@ fn refuse_other(file: &Location, place: &Place) -> Result<(), ConsumeError> {
     if blob.size() < next {
         return Err(SourceError::Shrunk { location: file.to_string(), size: blob.size(), next }.into());
     }
-    let is_line =
-        next == 0 || place.last.is_some() || blob.read(next - 1..next).map_err(SourceError::from)?[..] == *b"\n";
-    if is_line { Ok(()) } else { Err(ConsumeError::OtherFile { file: file.to_string(), next }) }
+    let around = blob.read(next.saturating_sub(1)..blob.size().min(next + 1)).map_err(SourceError::from)?;
+    // A last line may have had no end then.
+    let is_line = next == 0 || next == blob.size() || around.contains(&b'\n');
+    match is_line || place.last.is_some() {
+        true => Ok(()),
+        false => Err(ConsumeError::OtherFile { file: file.to_string(), next }),
+    }
 }
 
 fn over_http(config: &Config, asked: &Asked, known: &Position, env: &Env) -> Result<Opened, ConsumeError> {

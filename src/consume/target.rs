@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use crate::consume::batch::Changes;
-use crate::consume::position::{Position, PositionError};
+use crate::consume::position::{Position, PositionError, Said};
 use crate::consume::triples::Line;
 use crate::consume::update;
 use crate::sparql::{Done, Graph, SparqlError, Store};
@@ -23,10 +23,21 @@ const IS: &str = "<urn:headwater:is>";
 pub struct Update {
     /// The changes.
     pub changes: Changes,
+    /// What the store said before of where it is.
+    pub before: Before,
     /// Where the store is afterwards.
     pub position: Position,
     /// The mean time of the changes.
     pub modified: Option<Timestamp>,
+}
+
+/// What a store said before an update of where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// This, as N-Triples.
+    Lines(Vec<String>),
+    /// Something that is no position.
+    Garbage,
 }
 
 /// Why a store does not do as asked.
@@ -45,8 +56,8 @@ pub enum TargetError {
 
 /// A store.
 pub trait Target {
-    /// Where it is.
-    fn position(&mut self) -> Result<Position, TargetError>;
+    /// Where it says it is.
+    fn position(&mut self) -> Result<Said, TargetError>;
 
     /// Which of these entities it does not have: it says nothing of them. None, of one that cannot be asked.
     fn absent(&mut self, _entities: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
@@ -73,8 +84,8 @@ pub struct Endpoint {
 
 /// Nobody: updates are printed instead of applied.
 pub struct Printer {
-    /// Where the store is, as if what was printed had been applied.
-    pub position: Position,
+    /// What the store says, as if what was printed had been applied.
+    pub said: Said,
     /// The wiki.
     pub scheme: UrisScheme,
     /// Where they are printed.
@@ -88,11 +99,16 @@ impl TargetError {
         let failed = |error: &SparqlError| matches!(error, SparqlError::Refused { status: 500.., .. });
         matches!(self, Self::Sparql(error) if error.is_passing() || failed(error))
     }
+
+    /// Whether the store refuses what an update says, or the way it is put.
+    pub const fn is_of_content(&self) -> bool {
+        matches!(self, Self::Sparql(SparqlError::Refused { status: 400, .. }))
+    }
 }
 
 impl Target for Endpoint {
-    fn position(&mut self) -> Result<Position, TargetError> {
-        Ok(Position::read(&self.store.construct(&Position::query())?)?)
+    fn position(&mut self) -> Result<Said, TargetError> {
+        Ok(Said::read(&self.store.construct(&Position::query())?)?)
     }
 
     fn absent(&mut self, entities: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
@@ -115,20 +131,20 @@ impl Target for Endpoint {
         Ok(Some(asked.iter().filter(|(key, _)| found.has(key)).count()))
     }
 
-    fn apply(&mut self, Update { changes, position, modified }: &Update) -> Result<Done, TargetError> {
-        Ok(self.store.update(&update::update(&self.scheme, changes, position, *modified))?)
+    fn apply(&mut self, update: &Update) -> Result<Done, TargetError> {
+        Ok(self.store.update(&update::text(&self.scheme, update))?)
     }
 }
 
 impl Target for Printer {
-    fn position(&mut self) -> Result<Position, TargetError> {
-        Ok(self.position.clone())
+    fn position(&mut self) -> Result<Said, TargetError> {
+        Ok(self.said.clone())
     }
 
-    fn apply(&mut self, Update { changes, position, modified }: &Update) -> Result<Done, TargetError> {
-        let text = update::update(&self.scheme, changes, position, *modified);
+    fn apply(&mut self, update: &Update) -> Result<Done, TargetError> {
+        let text = update::text(&self.scheme, update);
         writeln!(self.to, "{text} ;\n").and_then(|()| self.to.flush()).map_err(TargetError::Stdout)?;
-        self.position = position.clone();
+        self.said = Said::at(update.position.clone());
         Ok(Done::default())
     }
 }

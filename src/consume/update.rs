@@ -1,4 +1,4 @@
-//! [`Changes`] -> SPARQL 1.1 Update.
+//! [`Update`] -> SPARQL 1.1 Update.
 //!
 //! Promise: one request, whose last operations write the position: a store that has the position has the data. To send it twice is to
 //! send it once.
@@ -8,11 +8,11 @@
 
 use std::fmt::Write;
 
-use crate::consume::batch::{Changes, Replaced};
-use crate::consume::position::{DUMP, PREDICATES, Position, time};
+use crate::consume::batch::Replaced;
+use crate::consume::position::{DUMP, PREDICATES, VALUES, time};
+use crate::consume::target::{Before, Update};
 use crate::consume::triples::{ABOUT, Line};
 use crate::wikibase::entity::{EntityId, EntityKind};
-use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
 
 const MODIFIED: &str = "<http://schema.org/dateModified>";
@@ -20,20 +20,27 @@ const PARTS: &str = "<http://www.w3.org/ns/lemon/ontolex#lexicalForm>|<http://ww
 const COMPLEMENT: &str = "<http://www.w3.org/2002/07/owl#complementOf>";
 const ON_PROPERTY: &str = "<http://www.w3.org/2002/07/owl#onProperty>";
 
-/// The update that applies changes and moves the store to a position. `modified` is the mean time of the changes.
-pub fn update(scheme: &UrisScheme, changes: &Changes, position: &Position, modified: Option<Timestamp>) -> String {
+/// The text of an update.
+pub fn text(scheme: &UrisScheme, Update { changes, before, position, modified }: &Update) -> String {
     let mut text = Text(String::new());
     text.data("DELETE DATA", &changes.removed);
     text.clear(&changes.cleared);
     text.data("INSERT DATA", &changes.added);
     text.sweep(&changes.swept);
     changes.replaced.iter().for_each(|replaced| text.replace(scheme, replaced));
-    if let Some(modified) = modified {
+    if let Some(modified) = *modified {
         let service = scheme.root().trim_end_matches('/');
         text.operation(format_args!("DELETE WHERE {{ <{service}> {MODIFIED} ?time }}"));
         text.operation(format_args!("INSERT DATA {{ <{service}> {MODIFIED} {} }}", time(modified)));
     }
-    for predicate in PREDICATES {
+    let whatever: &[&str] = match before {
+        Before::Lines(lines) => {
+            text.data("DELETE DATA", lines);
+            &VALUES
+        }
+        Before::Garbage => &PREDICATES,
+    };
+    for predicate in whatever {
         text.operation(format_args!("DELETE WHERE {{ {DUMP} {predicate} ?o }}"));
     }
     text.data("INSERT DATA", &position.triples());
@@ -148,8 +155,10 @@ fn predicates(scheme: &UrisScheme, property: EntityId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consume::position::{Mark, Place};
+    use crate::consume::batch::Changes;
+    use crate::consume::position::{Mark, Place, Position};
     use crate::updater::source::PartitionName;
+    use crate::wikibase::timestamp::Timestamp;
 
     fn lines(lines: &[&str]) -> Vec<Line> {
         lines.iter().map(|line| (*line).into()).collect()
@@ -158,7 +167,26 @@ mod tests {
     fn position() -> Position {
         let partition = PartitionName { topic: "t".to_owned(), number: 0 };
         let last = Some(Mark { start: 6, number: 0xAB });
-        Position { places: vec![Place { partition, next: 7, last }], until: Some(Timestamp::default()), by: None }
+        Position {
+            places: vec![Place { partition, next: 7, last }],
+            until: Some(Timestamp::default()),
+            by: ["a".to_owned()].into(),
+        }
+    }
+
+    fn of(changes: Changes, before: Before, modified: Option<Timestamp>) -> String {
+        text(&UrisScheme::wikidata(), &Update { changes, before, position: position(), modified })
+    }
+
+    /// What was said before is taken away by its words, if they are a position.
+    #[test]
+    fn what_was_said_before_goes() {
+        let line = "<d> <urn:headwater:position> \"t/0 6\" .";
+        let said = of(Changes::default(), Before::Lines(vec![line.to_owned()]), None);
+        assert!(said.starts_with(&format!("DELETE DATA {{\n{line}\n}};\nDELETE WHERE")), "{said}");
+        assert_eq!(said.matches("DELETE WHERE").count(), VALUES.len(), "{said}");
+        let garbage = of(Changes::default(), Before::Garbage, None);
+        assert_eq!(garbage.matches("DELETE WHERE").count(), PREDICATES.len(), "{garbage}");
     }
 
     #[test]
@@ -174,7 +202,7 @@ mod tests {
                 added: lines(&["<d> <p> 4 ."]),
             }],
         };
-        let text = update(&UrisScheme::wikidata(), &changes, &position(), Some(Timestamp::default()));
+        let text = of(changes, Before::Garbage, Some(Timestamp::default()));
         let operations: Vec<_> = text.split(";\n").map(|operation| operation.split_once(' ').unwrap().0).collect();
         let kinds =
             ["DELETE", "DELETE", "INSERT", "DELETE", "DELETE", "DELETE", "DELETE", "INSERT", "DELETE", "INSERT"];
@@ -197,7 +225,7 @@ mod tests {
             let entity = EntityId::parse(id.as_bytes()).unwrap();
             let replaced = vec![Replaced { entity, cleared: vec![], added: vec![] }];
             let changes = Changes { replaced, ..Changes::default() };
-            let text = update(&UrisScheme::wikidata(), &changes, &position(), None);
+            let text = of(changes, Before::Garbage, None);
             for part in parts {
                 assert!(text.contains(part), "{id}: {text}");
             }

@@ -24,6 +24,8 @@ use crate::wikibase::timestamp::Timestamp;
 
 /// Records taken at once, at most.
 const AT_ONCE: usize = 1000;
+/// And their bytes, at most, but for the last record.
+const BYTES_AT_ONCE: usize = 16 << 20;
 
 /// How long to wait for an answer while there is other work.
 const SOON: Duration = Duration::from_secs(1);
@@ -76,13 +78,17 @@ impl Feed {
     /// A broker that is gone is no error: the client goes on trying, and [`Feed::heard`] tells of it.
     /// Errors: `Unreadable` where records were deleted, or the partition is gone; `Refused`.
     pub fn poll(&self, wait: Duration, mut take: impl FnMut(Arrived<'_>)) -> Result<usize, KafkaError> {
-        let (mut wait, mut count) = (wait, 0);
+        let (mut wait, mut count, mut bytes) = (wait, 0, 0);
         for _ in 0..AT_ONCE {
+            if bytes >= BYTES_AT_ONCE {
+                break;
+            }
             match self.consumer.poll(wait) {
                 None => break,
                 Some(Err(error)) => self.passes(&error)?,
                 Some(Ok(record)) => {
                     count += 1;
+                    bytes += record.payload_len();
                     let place = self.places.get(record.topic()).and_then(|numbers| numbers.get(&record.partition()));
                     if let (Some(place), Ok(offset)) = (place, u64::try_from(record.offset())) {
                         let time = record.timestamp().to_millis().and_then(Timestamp::from_millis);

@@ -48,6 +48,8 @@ pub struct Settings {
     pub user_agent: String,
     /// How long to wait for a connection, and for each part of an answer; queries over a whole store take long.
     pub timeout: Duration,
+    /// How often a query is tried, at least once.
+    pub tries: u32,
     /// The pause after the first try; it doubles with each.
     pub pause: Duration,
 }
@@ -111,6 +113,7 @@ impl Settings {
             routes: Vec::new(),
             user_agent: web::USER_AGENT.to_owned(),
             timeout: Duration::from_secs(60),
+            tries: TRIES,
             pause: Duration::from_millis(500),
         }
     }
@@ -146,7 +149,7 @@ impl Store {
                 Ok(answer) => (refusal(url, &answer), answer.retry_after),
                 Err(error) => (error, None),
             };
-            if !error.is_passing() || tried >= TRIES {
+            if !error.is_passing() || tried >= self.settings.tries {
                 return Err(error);
             }
             let least = self.settings.pause * 2_u32.pow(tried - 1);

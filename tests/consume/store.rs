@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use headwater::consume::batch::{Changes, Replaced};
-use headwater::consume::position::Position;
-use headwater::consume::target::{Target, TargetError, Update};
+use headwater::consume::position::{Position, Said, VALUES};
+use headwater::consume::target::{Before, Target, TargetError, Update};
 use headwater::consume::triples::Line;
-use headwater::sparql::{Done, SparqlError};
+use headwater::sparql::{Done, Graph, SparqlError};
 use headwater::wikibase::entity::EntityId;
 use headwater::wikibase::uris::UrisScheme;
 
@@ -37,15 +37,18 @@ pub enum Fault {
     PutBack,
     /// It is done and found to be; then an older copy takes the store's place.
     PutBackLater,
-    /// It is done; then another consumer does the same, in the same moment.
-    Twice,
+    /// It is done, and by another consumer, of that name, in the same moment, so that neither sees the other.
+    Twice(&'static str),
+    /// It is done; then the last one that was not, too.
+    Late,
 }
 
 /// All that a store holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     pub lines: BTreeSet<String>,
-    pub position: Position,
+    /// What it says of where it is.
+    said: BTreeSet<String>,
 }
 
 /// A store that outlives who keeps it up to date.
@@ -57,18 +60,24 @@ pub struct Memory {
     faults: Rc<RefCell<VecDeque<Fault>>>,
     /// After how many more questions for the position an older copy takes its place.
     later: Rc<RefCell<Option<u32>>>,
+    /// The last update that was not done.
+    undone: Rc<RefCell<Option<Update>>>,
+    /// A part of a triple that it does not take; the empty one is part of whatever it is told.
+    pub refused: Option<&'static str>,
 }
 
 impl Memory {
     /// One that holds these lines, and to which these things happen.
     pub fn new(scheme: &UrisScheme, lines: impl IntoIterator<Item = String>, faults: &[Fault]) -> Self {
-        let held = Held { lines: lines.into_iter().collect(), position: Position::default() };
+        let held = Held { lines: lines.into_iter().collect(), said: BTreeSet::new() };
         Self {
             scheme: scheme.clone(),
             held: Rc::new(RefCell::new(held)),
             copies: Rc::default(),
             faults: Rc::new(RefCell::new(faults.iter().copied().collect())),
             later: Rc::default(),
+            undone: Rc::default(),
+            refused: None,
         }
     }
 
@@ -93,14 +102,14 @@ fn refusal(status: u16) -> TargetError {
 }
 
 impl Target for Memory {
-    fn position(&mut self) -> Result<Position, TargetError> {
+    fn position(&mut self) -> Result<Said, TargetError> {
         let later = self.later.borrow_mut().take();
         match later {
             Some(0) => self.put_back(),
             Some(more) => *self.later.borrow_mut() = Some(more - 1),
             None => {}
         }
-        Ok(self.held.borrow().position.clone())
+        Ok(self.held.borrow().says())
     }
 
     fn absent(&mut self, entities: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
@@ -115,24 +124,35 @@ impl Target for Memory {
     }
 
     fn apply(&mut self, update: &Update) -> Result<Done, TargetError> {
+        let is_refused = |line: &Line| self.refused.is_some_and(|part| line.contains(part));
+        let replaced = update.changes.replaced.iter().flat_map(|replaced| &replaced.added);
+        let mut triples = update.changes.added.iter().chain(&update.changes.removed).chain(replaced);
+        if self.refused == Some("") || triples.any(is_refused) {
+            return Err(refusal(400));
+        }
         let fault = self.faults.borrow_mut().pop_front().unwrap_or(Fault::None);
         if fault == Fault::PutBackLater {
             *self.later.borrow_mut() = Some(1);
         }
-        let is_done = [Fault::None, Fault::Unheard, Fault::KilledAfter, Fault::PutBackLater, Fault::Twice];
-        if is_done.contains(&fault) {
+        let is_undone = matches!(fault, Fault::Busy | Fault::Lied | Fault::KilledBefore | Fault::PutBack);
+        if is_undone {
+            *self.undone.borrow_mut() = Some(update.clone());
+        } else {
             self.copies.borrow_mut().push(self.held.borrow().clone());
             let mut held = self.held.borrow_mut();
-            held.apply(&self.scheme, &update.changes);
-            held.position = update.position.clone();
-            if fault == Fault::Twice {
-                held.position.by = Some("another".to_owned());
+            held.update(&self.scheme, update);
+            if let Fault::Twice(name) = fault {
+                let position = Position { by: [name.to_owned()].into(), ..update.position.clone() };
+                held.said.extend(position.triples());
+            }
+            if let (Fault::Late, Some(undone)) = (fault, self.undone.borrow_mut().take()) {
+                held.update(&self.scheme, &undone);
             }
         }
         match fault {
-            Fault::None | Fault::Lied | Fault::PutBackLater | Fault::Twice => Ok(Done::default()),
+            Fault::None | Fault::Lied | Fault::PutBackLater | Fault::Twice(_) | Fault::Late => Ok(Done::default()),
             Fault::Busy | Fault::Unheard => Err(refusal(503)),
-            Fault::KilledBefore | Fault::KilledAfter => Err(refusal(500)),
+            Fault::KilledBefore | Fault::KilledAfter => Err(refusal(401)),
             Fault::PutBack => {
                 self.put_back();
                 Err(refusal(503))
@@ -142,6 +162,22 @@ impl Target for Memory {
 }
 
 impl Held {
+    /// Where it says it is.
+    pub fn says(&self) -> Said {
+        let text: String = self.said.iter().map(|line| format!("{line}\n")).collect();
+        Said::read(&Graph::read(text.as_bytes()).unwrap()).unwrap()
+    }
+
+    fn update(&mut self, scheme: &UrisScheme, update: &Update) {
+        self.apply(scheme, &update.changes);
+        match &update.before {
+            Before::Lines(lines) => lines.iter().for_each(|line| _ = self.said.remove(line)),
+            Before::Garbage => self.said.clear(),
+        }
+        self.said.retain(|line| !VALUES.iter().any(|value| line.contains(value)));
+        self.said.extend(update.position.triples());
+    }
+
     /// As the update's SPARQL does it, in its order.
     fn apply(&mut self, scheme: &UrisScheme, changes: &Changes) {
         changes.removed.iter().for_each(|line| _ = self.lines.remove(&**line));

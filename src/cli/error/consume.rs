@@ -9,7 +9,7 @@ impl From<ConsumeError> for CliError {
     fn from(error: ConsumeError) -> Self {
         match error {
             ConsumeError::Source(error) => error.into(),
-            ConsumeError::Target(TargetError::Sparql(SparqlError::Refused { .. })) => refused(&error),
+            error @ ConsumeError::Target(TargetError::Sparql(SparqlError::Refused { .. })) => own(&error),
             ConsumeError::Target(TargetError::Sparql(error)) => error.into(),
             ConsumeError::Target(TargetError::Stdout(error)) => Self::stdout(error),
             ConsumeError::Stopped => interrupted(),
@@ -25,11 +25,8 @@ impl From<TargetError> for CliError {
 }
 
 /// What to do about a store that refuses, by its status.
-fn refused(error: &ConsumeError) -> CliError {
-    let ConsumeError::Target(TargetError::Sparql(SparqlError::Refused { status, .. })) = error else {
-        return own(error);
-    };
-    let (kind, hint) = match status {
+const fn refused(status: u16) -> (Kind, &'static str) {
+    match status {
         401 | 403 => (Kind::Usage, "does it want a token? HEADWATER_SPARQL_TOKEN, or --sparql-token-file"),
         413 => {
             (Kind::Usage, "an update is too large for it: make them smaller with --batch, or let it take larger ones")
@@ -42,12 +39,19 @@ fn refused(error: &ConsumeError) -> CliError {
         }
         500.. => (Kind::Unavailable, "its own log says more; the same command goes on where the store is"),
         _ => (Kind::Data, "is it the right --store, and are --sparql and --sparql-update right?"),
-    };
-    CliError::of(kind, error).hint(hint)
+    }
 }
 
 fn own(error: &ConsumeError) -> CliError {
-    let (kind, hint) = match error {
+    let cause = match error {
+        ConsumeError::GaveUp { source, .. } => source,
+        error => error,
+    };
+    let (kind, hint) = match cause {
+        ConsumeError::Target(TargetError::Sparql(SparqlError::Refused { status, .. }))
+        | ConsumeError::Refused { source: TargetError::Sparql(SparqlError::Refused { status, .. }), .. } => {
+            refused(*status)
+        }
         ConsumeError::Record { source: BadRecord::OtherWiki { .. }, .. } => {
             (Kind::Usage, "say which wiki with --uris-scheme, --hostname or --domain")
         }
@@ -71,7 +75,7 @@ fn own(error: &ConsumeError) -> CliError {
             (Kind::Data, "is it the cluster that the store followed? --anew with --since begins elsewhere")
         }
         ConsumeError::NoTime { .. } => (Kind::Data, "load the store from a newer dump, or begin with --earliest"),
-        ConsumeError::Target(_) => {
+        ConsumeError::Target(TargetError::Position(_)) => {
             (Kind::Data, "is it a store that something else keeps up to date? --anew begins in spite of it")
         }
         ConsumeError::NoStart => (
@@ -89,6 +93,8 @@ fn own(error: &ConsumeError) -> CliError {
             (Kind::Usage, "is --group the one of the consumer that kept the store up to date?")
         }
         ConsumeError::Source(_)
+        | ConsumeError::Target(_)
+        | ConsumeError::Refused { .. }
         | ConsumeError::GaveUp { .. }
         | ConsumeError::Rewound { .. }
         | ConsumeError::Stopped => (Kind::Unavailable, "the same command goes on where the store is"),

@@ -375,7 +375,9 @@ impl From<SourceError> for CliError {
             SourceError::Kafka(error) => error.into(),
             SourceError::Stream(error) => error.into(),
             SourceError::Storage(error) => error.into(),
-            SourceError::Shrunk { .. } => Self::of(Kind::Data, &error),
+            SourceError::Shrunk { .. } => {
+                Self::of(Kind::Data, &error).hint("bring the file back as it was, with what was appended since")
+            }
         }
     }
 }

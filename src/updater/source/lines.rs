@@ -17,8 +17,10 @@ use crate::updater::source::{Arrived, PartitionName, Polled, Position, Source, S
 
 /// Lines handed over at once, at most.
 const AT_ONCE: usize = 1000;
-/// What is kept of a line, in bytes: events have some kilobytes.
-const LONGEST: usize = 16 << 20;
+/// And their bytes, at most, but for the last line.
+const BYTES_AT_ONCE: usize = 16 << 20;
+/// What is kept of a line, in bytes: events have some kilobytes. One that has as many is not whole.
+pub const LONGEST: usize = 16 << 20;
 /// Bytes read at once.
 const WINDOW: u64 = 1 << 20;
 
@@ -122,12 +124,12 @@ impl Source for Lines {
     }
 
     fn poll(&mut self, _wait: Duration, take: &mut dyn FnMut(Arrived<'_>)) -> Result<Polled, SourceError> {
-        let mut records = 0;
-        while records < AT_ONCE {
+        let (mut records, mut bytes) = (0, 0);
+        while records < AT_ONCE && bytes < BYTES_AT_ONCE {
             let Some((start, next)) = self.read()? else { return Ok(Polled { records, ended: true }) };
             let value = self.line.trim_ascii_end();
             if !value.is_empty() {
-                records += 1;
+                (records, bytes) = (records + 1, bytes + value.len());
                 take(Arrived { place: self.place, start: Some(start), next: Some(next), value });
             }
         }

@@ -139,11 +139,12 @@ impl Position {
         place.into_iter().for_each(|place| place.last = Some(mark));
     }
 
-    /// Whether this is as far as that, whoever wrote it.
+    /// Whether this is as far as that, whoever wrote it: in the stream, or in time, if the stream tells no places.
     pub fn is_at(&self, other: &Self) -> bool {
-        let is_same = |(one, other): (&Place, &Place)| (&one.partition, one.next) == (&other.partition, other.next);
-        let are_same = self.places.len() == other.places.len() && self.places.iter().zip(&other.places).all(is_same);
-        are_same && self.until == other.until
+        let places = |position: &Self| {
+            position.places.iter().map(|place| (place.partition.clone(), place.next)).collect::<Vec<_>>()
+        };
+        places(self) == places(other) && (!self.places.is_empty() || self.until == other.until)
     }
 
     /// Whether this is farther than that, anywhere.
@@ -375,7 +376,12 @@ mod tests {
         };
         let rows = [
             (of(7, 1, "a"), of(7, 1, "b"), (true, false)),
-            (of(7, 1, "a"), of(7, 2, "a"), (false, false)),
+            (of(7, 1, "a"), of(7, 2, "a"), (true, false)),
+            (
+                Position { places: vec![], ..of(7, 1, "a") },
+                Position { places: vec![], ..of(7, 2, "a") },
+                (false, false),
+            ),
             (of(7, 1, "a"), of(6, 1, "a"), (false, true)),
             (of(6, 1, "a"), of(7, 1, "a"), (false, false)),
             (of(7, 1, "a"), Position::default(), (false, true)),

@@ -285,8 +285,7 @@ impl Course {
             }
             // Once: what a consumer that was killed had sent may be done late. Of two that live, one stays.
             ConsumeError::Another { found, .. } => {
-                let mut others = found.by.iter().filter(|by| Some(*by) != config.run.as_ref()).peekable();
-                let stays = others.peek().is_some() && others.all(|other| config.run.as_ref() < Some(other));
+                let stays = !found.by.is_empty() && found.by.iter().all(|by| config.run.as_ref() <= Some(by));
                 !std::mem::replace(&mut self.has_met_another, true) || stays
             }
             _ => false,

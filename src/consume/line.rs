@@ -199,9 +199,7 @@ impl<'p> Line<'p> {
             let is_idle = records.is_empty();
             for record in records {
                 if let Err(error) = self.take(record) {
-                    // What comes before what is of no use is applied.
-                    let is_bad = matches!(error, ConsumeError::Record { .. });
-                    return if is_bad { self.apply().and(Err(error)) } else { Err(error) };
+                    return self.ended_by(error);
                 }
                 if self.is_due() {
                     self.apply()?;
@@ -216,6 +214,15 @@ impl<'p> Line<'p> {
                 let begun = self.assembler.begun();
                 return begun.map_or(Ok(Ended::AtEnd), |begun| Err(ConsumeError::Unfinished(begun)));
             }
+        }
+    }
+
+    /// What comes before what is of no use is applied; but not before what the store refused, which was with it.
+    fn ended_by(&mut self, error: ConsumeError) -> Result<Ended, ConsumeError> {
+        match error {
+            ConsumeError::Record { source: BadRecord::Refused(_), .. } => Err(error),
+            ConsumeError::Record { .. } => self.apply().and(Err(error)),
+            error => Err(error),
         }
     }
 
@@ -279,10 +286,11 @@ impl<'p> Line<'p> {
         self.parts.totals.records += 1;
         let taken = self.message(&record)?;
         let place = self.place_of_mutation(&record, taken.as_ref().err());
+        if self.batch.counts().mutations() > 0 {
+            self.from.get_or_insert_with(|| place.clone());
+        }
         if let Err(source) = taken {
             self.bad(place, source)?;
-        } else if self.batch.counts().mutations() > 0 {
-            self.from.get_or_insert(place);
         }
         self.read[record.place] = record.next;
         self.has_moved = true;

@@ -390,7 +390,19 @@ fn what_a_store_refuses_is_named() {
         assert_eq!(summary.totals.skipped, 1);
         messages.remove(at);
         compare(&history, &dump, &messages, &store).unwrap();
+        // Nor is it passed over if what follows cannot be in one update with it.
+        let mut next = odd.clone();
+        (odd["operation"], next["operation"]) = ("reconcile".into(), "diff".into());
+        next["rdf_added_data"]["data"] = "<x:a> <x:b> \"next\" .".into();
+        write(&file, &[&odd, &next].map(|message| serde_json::to_vec(message).unwrap()));
+        config.on_bad = OnBadRecord::Stop;
+        let mut store = Memory::new(&scheme, [], &[]);
+        store.refused = Some("\"odd\"");
+        let error = service::run(&config, &mut store, &Env::default(), &mut watcher()).unwrap_err();
+        assert!(service_error(&error).contains("/0 0: the store does not take it"), "{error}");
+        assert!(store.held.borrow().says().position.places.is_empty(), "nothing is passed over");
         // A store that takes nothing is not taken for one.
+        write(&file, &messages);
         let mut store = Memory::new(&scheme, [], &[]);
         store.refused = Some("");
         let error = service::run(&config, &mut store, &Env::default(), &mut watcher()).unwrap_err();

@@ -135,9 +135,9 @@ pub struct Line<'p> {
     /// When the first message of the batch came, in milliseconds since 1970.
     since: Option<i64>,
     /// Where it is.
-    from: Option<String>,
+    from: Option<Spot>,
     /// Where the first message is of the mutation that is not whole.
-    begun_at: Option<String>,
+    begun_at: Option<Spot>,
     /// When it turned last, waiting for nobody.
     turned: Timestamp,
     /// What it waits for in the store, if it does.
@@ -149,6 +149,9 @@ pub struct Line<'p> {
     /// What there is to tell.
     pub notices: Vec<Notice>,
 }
+
+/// Where a record is: the place of its partition, and where it begins there.
+type Spot = (usize, Option<u64>);
 
 /// A record that came.
 struct Record {
@@ -285,12 +288,12 @@ impl<'p> Line<'p> {
         }
         self.parts.totals.records += 1;
         let taken = self.message(&record)?;
-        let place = self.place_of_mutation(&record, taken.as_ref().err());
+        let spot = self.spot_of_mutation(&record, taken.as_ref().err());
         if self.batch.counts().mutations() > 0 {
-            self.from.get_or_insert_with(|| place.clone());
+            self.from.get_or_insert(spot);
         }
         if let Err(source) = taken {
-            self.bad(place, source)?;
+            self.bad(spot, source)?;
         }
         self.read[record.place] = record.next;
         self.has_moved = true;
@@ -310,17 +313,18 @@ impl<'p> Line<'p> {
     }
 
     /// Where a mutation begins that a record ends or interrupts; and from now on that of one that it begins.
-    fn place_of_mutation(&mut self, record: &Record, error: Option<&BadRecord>) -> String {
-        let (begun, here) = (self.begun_at.take(), self.place(record));
+    fn spot_of_mutation(&mut self, record: &Record, error: Option<&BadRecord>) -> Spot {
+        let (begun, here) = (self.begun_at.take(), (record.place, record.start));
         let is_interrupted = matches!(error, Some(BadRecord::Assembly(AssemblyError::Incomplete { .. })));
         if self.assembler.begun().is_some() {
-            self.begun_at = begun.clone().filter(|_| !is_interrupted).or_else(|| Some(here.clone()));
+            self.begun_at = begun.filter(|_| !is_interrupted).or(Some(here));
         }
         begun.unwrap_or(here)
     }
 
     /// A mutation is of no use.
-    fn bad(&mut self, place: String, source: BadRecord) -> Result<(), ConsumeError> {
+    fn bad(&mut self, spot: Spot, source: BadRecord) -> Result<(), ConsumeError> {
+        let place = self.place(spot);
         if self.parts.on_bad == OnBadRecord::Stop {
             return Err(ConsumeError::Record { place, source });
         }
@@ -336,8 +340,7 @@ impl<'p> Line<'p> {
         if record.start.map(|start| Mark::of(start, &record.value)) == Some(sought) {
             return Ok(true);
         }
-        let name = &self.parts.source.partitions()[record.place];
-        Err(ConsumeError::OtherRecord { place: place(name, Some(sought.start)) })
+        Err(ConsumeError::OtherRecord { place: self.place((record.place, Some(sought.start))) })
     }
 
     /// Refuses a stream that ended before the record came that was read last.
@@ -357,8 +360,8 @@ impl<'p> Line<'p> {
     }
 
     /// Where a record is, for people.
-    fn place(&self, record: &Record) -> String {
-        place(&self.parts.source.partitions()[record.place], record.start)
+    fn place(&self, (place_of, start): Spot) -> String {
+        place(&self.parts.source.partitions()[place_of], start)
     }
 
     /// Takes a message; the inner error says that it is of no use.
@@ -383,7 +386,7 @@ impl<'p> Line<'p> {
         }
         if !self.parts.is_at_beginning && message.sequence > 0 {
             self.parts.totals.skipped += 1;
-            let place = self.place(record);
+            let place = self.place((record.place, record.start));
             self.notices.push(Notice::Headless { place });
             return Ok(Ok(()));
         }

@@ -120,31 +120,30 @@ impl Position {
         self.places.iter().find(|place| place.partition == *partition)
     }
 
+    fn place_mut(&mut self, partition: &PartitionName) -> Option<&mut Place> {
+        self.places.iter_mut().find(|place| place.partition == *partition)
+    }
+
     /// Reads on behind a record, whose partition may be new.
     pub fn advance(&mut self, partition: &PartitionName, next: u64) {
-        let place = match self.places.iter_mut().find(|place| place.partition == *partition) {
-            Some(place) => place,
+        match self.place_mut(partition) {
+            Some(place) => (place.next, place.last) = (next, None),
             None => {
                 self.places.push(Place { partition: partition.clone(), next, last: None });
                 self.places.sort_by(|one, other| one.partition.cmp(&other.partition));
-                return;
             }
-        };
-        (place.next, place.last) = (next, None);
+        }
     }
 
     /// What the last record of a partition is known by.
     pub fn mark(&mut self, partition: &PartitionName, mark: Mark) {
-        let place = self.places.iter_mut().find(|place| place.partition == *partition);
-        place.into_iter().for_each(|place| place.last = Some(mark));
+        self.place_mut(partition).into_iter().for_each(|place| place.last = Some(mark));
     }
 
     /// Whether this is as far as that, whoever wrote it: in the stream, or in time, if the stream tells no places.
     pub fn is_at(&self, other: &Self) -> bool {
-        let places = |position: &Self| {
-            position.places.iter().map(|place| (place.partition.clone(), place.next)).collect::<Vec<_>>()
-        };
-        places(self) == places(other) && (!self.places.is_empty() || self.until == other.until)
+        let [mine, others] = [self, other].map(|position| position.places.iter().map(|at| (&at.partition, at.next)));
+        mine.eq(others) && (!self.places.is_empty() || self.until == other.until)
     }
 
     /// Whether this is farther than that, anywhere.
@@ -164,7 +163,7 @@ impl Position {
 
     /// Where a store is of which this is known: as far as the one that is less far says.
     fn find(&mut self, partition: PartitionName, next: u64) {
-        match self.places.iter_mut().find(|place| place.partition == partition) {
+        match self.place_mut(&partition) {
             Some(place) => place.next = place.next.min(next),
             None => self.places.push(Place { partition, next, last: None }),
         }
@@ -172,7 +171,7 @@ impl Position {
 
     /// The same of the last record: the last of those before that place.
     fn find_last(&mut self, partition: &PartitionName, mark: Mark) -> Option<()> {
-        let place = self.places.iter_mut().find(|place| place.partition == *partition)?;
+        let place = self.place_mut(partition)?;
         if mark.start < place.next && place.last.is_none_or(|last| last.start < mark.start) {
             place.last = Some(mark);
         }
@@ -182,19 +181,25 @@ impl Position {
     /// The triples, as N-Triples.
     pub fn triples(&self) -> Vec<String> {
         let integer = "^^<http://www.w3.org/2001/XMLSchema#integer>";
-        let mut triples = Vec::new();
-        for Place { partition, next, last } in &self.places {
-            let name = escaped(&partition.to_string());
-            triples.push(format!("{DUMP} {PLACE} \"{name} {next}\" ."));
-            let mark = last.map(|Mark { start, number }| format!("{DUMP} {LAST} \"{name} {start} {number:016x}\" ."));
-            triples.extend(mark);
-        }
-        triples.extend(self.by.iter().map(|by| format!("{DUMP} {BY} \"{}\" .", escaped(by))));
+        let mut triples = self.words();
         triples.extend(self.until.map(|until| format!("{DUMP} {UNTIL} {} .", time(until))));
         if let [place] = &self.places[..] {
             triples.push(format!("{DUMP} {OFFSET} \"{}\"{integer} .", place.next));
         }
         triples
+    }
+
+    /// Those that are read as they were written: all but [`VALUES`].
+    fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for Place { partition, next, last } in &self.places {
+            let name = escaped(&partition.to_string());
+            words.push(format!("{DUMP} {PLACE} \"{name} {next}\" ."));
+            words
+                .extend(last.map(|Mark { start, number }| format!("{DUMP} {LAST} \"{name} {start} {number:016x}\" .")));
+        }
+        words.extend(self.by.iter().map(|by| format!("{DUMP} {BY} \"{}\" .", escaped(by))));
+        words
     }
 }
 
@@ -230,8 +235,7 @@ impl Said {
 
     /// What a store says that is there.
     pub fn at(position: Position) -> Self {
-        let is_value = |line: &String| VALUES.iter().any(|value| line.starts_with(&format!("{DUMP} {value} ")));
-        let lines = position.triples().into_iter().filter(|line| !is_value(line)).collect();
+        let lines = position.words();
         Self { position, lines }
     }
 }

@@ -36,7 +36,7 @@ use crate::updater::service::in_full;
 use crate::updater::source::event_stream::{Asked, Known, OverHttp};
 use crate::updater::source::kafka::Topics;
 use crate::updater::source::lines::Lines;
-use crate::updater::source::{PartitionName, Position as Reached, Source, SourceError};
+use crate::updater::source::{PartitionName, Source, SourceError};
 use crate::wikibase::timestamp::Timestamp;
 use crate::wikibase::uris::UrisScheme;
 
@@ -476,12 +476,11 @@ fn over_http(config: &Config, asked: &Asked, known: &Position, env: &Env) -> Res
         (None, _) => return Err(ConsumeError::NoStart),
     };
     // A server sends what comes next, not what came last: nothing is proved.
-    let reached = |place: &Place| Reached { partition: place.partition.clone(), next: place.next };
-    let positions: Vec<_> = known.places.iter().map(reached).collect();
-    let before = Known { positions: &positions, watermark: Some(since), dump_start: None };
-    let settings = asked.after(before).ok_or(ConsumeError::NoStart)?;
     let mut from = known.clone();
     from.places.iter_mut().for_each(|place| place.last = None);
+    let positions: Vec<_> = from.places.iter().map(Place::from_last).collect();
+    let before = Known { positions: &positions, watermark: Some(since), dump_start: None };
+    let settings = asked.after(before).ok_or(ConsumeError::NoStart)?;
     Ok(Opened { source: Box::new(OverHttp::open(settings, env)?), from, ends: Vec::new() })
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::consume::batch::Changes;
 use crate::consume::error::{BadRecord, ConsumeError};
-use crate::consume::line::{AHEAD, Line, Pace, Parts};
+use crate::consume::line::{AHEAD, Line, Pace, Parts, Spot};
 use crate::consume::notice::Notice;
 use crate::consume::patience::Patience;
 use crate::consume::position::{Position, Said};
@@ -73,13 +73,14 @@ impl Line<'_> {
     /// The store refuses what an update says: that of one mutation is of no use, if it takes one that says nothing.
     fn refused(
         &mut self,
-        from: String,
+        from: Spot,
         source: TargetError,
         mutations: u64,
         until: Position,
     ) -> Result<(), ConsumeError> {
         if mutations > 1 {
-            return Err(ConsumeError::Refused { mutations, from, until: Box::new(until), source });
+            let (from, until) = (self.place(from), Box::new(until));
+            return Err(ConsumeError::Refused { mutations, from, until, source });
         }
         let position = self.said(&self.parts.position);
         let (before, changes) = (self.parts.before.clone(), Changes::default());

@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use headwater::rdf::SyntaxError;
+use headwater::rdf::ntriples::{self, Encoding};
 use headwater::rdf::prefixes::Prefixes;
 use headwater::rdf::reader::{Arena, Reader};
 use headwater::rdf::term::{Literal, Tag, Term, Triple};
@@ -64,8 +66,26 @@ fn reference(text: &str) -> Result<String, usize> {
     Ok(lines.text)
 }
 
-/// What the reader reads of a text that comes in pieces of these sizes in turn; 0 is all that is left.
+/// What the reader reads of a text that comes in pieces of these sizes in turn; 0 is all that is left. The same by lines.
 fn read(text: &str, sizes: &[usize]) -> Option<String> {
+    let read = read_by(text, sizes, |reader, triples| reader.statement(triples));
+    assert_eq!(read_by(text, sizes, line_or_statement), read, "by lines");
+    read
+}
+
+/// Reads the next line, if one stands there, else the next statement.
+fn line_or_statement<'a>(reader: &mut Reader<'a>, triples: &mut Vec<Triple<'a>>) -> Result<bool, SyntaxError> {
+    let Some((triple, line)) = reader.line() else { return reader.statement(triples) };
+    let mut written = Vec::new();
+    ntriples::line(&mut written, &triple, Encoding::Utf8);
+    assert_eq!(line.to_owned() + "\n", String::from_utf8(written).expect("terms are made of text"));
+    triples.push(triple);
+    Ok(true)
+}
+
+type Next = for<'a> fn(&mut Reader<'a>, &mut Vec<Triple<'a>>) -> Result<bool, SyntaxError>;
+
+fn read_by(text: &str, sizes: &[usize], next: Next) -> Option<String> {
     let mut lines = Lines::default();
     let (mut prefixes, mut start, mut end) = (Prefixes::default(), 0, 0);
     let mut sizes = sizes.iter().cycle();
@@ -76,7 +96,7 @@ fn read(text: &str, sizes: &[usize]) -> Option<String> {
         let arena = Arena::default();
         let mut reader = Reader::new(&arena, &prefixes, &text[..end], start, end == text.len());
         let mut triples = Vec::new();
-        while reader.statement(&mut triples).ok()? {}
+        while next(&mut reader, &mut triples).ok()? {}
         triples.iter().for_each(|triple| lines.triple(triple));
         start = reader.at();
         let now = reader.prefixes().clone();

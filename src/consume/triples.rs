@@ -110,41 +110,31 @@ impl Namespaces {
         let (mut written, mut triples) = (Written::of(turtle.len()), Vec::new());
         let wrong =
             |error: crate::rdf::SyntaxError| TriplesError::Syntax { offset: error.offset, message: error.message };
-        while reader.statement(&mut triples).map_err(wrong)? {
+        loop {
+            if let Some((triple, line)) = reader.line() {
+                self.take(&triple, line, &mut written)?;
+                continue;
+            }
+            if !reader.statement(&mut triples).map_err(wrong)? {
+                return Ok(written.end());
+            }
             for triple in triples.drain(..) {
-                self.write(&triple, &mut written)?;
+                let mut line = Vec::new();
+                ntriples::line(&mut line, &triple, Encoding::Utf8);
+                let line = simdutf8::basic::from_utf8(&line).expect("terms are made of text");
+                self.take(&triple, line.trim_end(), &mut written)?;
             }
         }
-        Ok(written.end())
     }
 
-    /// Writes a triple as a line. Mostly its subject is that of the one before.
-    fn write<'t>(&self, triple: &Triple<'t>, written: &mut Written<'t>) -> Result<(), TriplesError> {
-        let start = written.text.len();
-        let before =
-            written.pieces.last().filter(|_| written.subject.is_some_and(|term| term.is_same(&triple.subject)));
-        let (subject, known) = match before {
-            Some(before) => {
-                let (line, subject, owner) = (before.line.start, before.subject, before.owner);
-                written.text.extend_from_within(line..line + subject);
-                (subject, Some(owner))
-            }
-            None => {
-                ntriples::term(&mut written.text, &triple.subject, Encoding::Utf8);
-                (written.text.len() - start, None)
-            }
-        };
-        let text = &mut written.text;
-        text.push(b' ');
-        ntriples::iri(text, triple.predicate, Encoding::Utf8);
-        text.push(b' ');
-        ntriples::term(text, &triple.object, Encoding::Utf8);
-        text.extend_from_slice(b" .");
+    /// Takes a triple, which that is the line of. Mostly its subject is that of the one before.
+    fn take<'t>(&self, triple: &Triple<'t>, line: &str, written: &mut Written<'t>) -> Result<(), TriplesError> {
         let (Term::Iri(name), Term::Iri(_) | Term::Literal(_)) = (&triple.subject, &triple.object) else {
-            return Err(TriplesError::Blank(String::from_utf8_lossy(&text[start..]).into_owned()));
+            return Err(TriplesError::Blank(line.to_owned()));
         };
-        let owner = match known {
-            Some(Owner::Entity) => Owner::Entity,
+        let is_known = written.subject.is_some_and(|subject| subject.is_same(&triple.subject));
+        let owner = match written.pieces.last().filter(|_| is_known) {
+            Some(Piece { owner: Owner::Entity, .. }) => Owner::Entity,
             _ => self.owner(&name.to_text(), triple.predicate),
         };
         let says = if triple.predicate.is(ABOUT) {
@@ -155,8 +145,7 @@ impl Namespaces {
             Says::Other
         };
         written.subject = Some(triple.subject);
-        written.pieces.push(Piece { line: start..text.len(), subject, owner, says });
-        written.share_if_long();
+        written.push(line, "<>".len() + name.to_text().len(), owner, says);
         Ok(())
     }
 
@@ -180,7 +169,7 @@ fn is_iri(term: &Term<'_>, iri: &str) -> bool {
 
 /// Lines that are being written.
 struct Written<'t> {
-    text: Vec<u8>,
+    text: String,
     /// Where they are in the text.
     pieces: Vec<Piece>,
     /// The subject of the last.
@@ -199,18 +188,21 @@ struct Piece {
 impl Written<'_> {
     /// Those of a text of so many bytes. Mostly it is as they are.
     fn of(bytes: usize) -> Self {
-        let text = Vec::with_capacity(bytes.min(SHARED) + SHARED / 16);
+        let text = String::with_capacity(bytes.min(SHARED) + SHARED / 16);
         Self { pieces: Vec::with_capacity(text.capacity() / USUAL), text, subject: None, done: Vec::new() }
     }
 
-    fn share_if_long(&mut self) {
+    fn push(&mut self, line: &str, subject: usize, owner: Owner, says: Says) {
+        let start = self.text.len();
+        self.text.push_str(line);
+        self.pieces.push(Piece { line: start..self.text.len(), subject, owner, says });
         if self.text.len() > SHARED {
             self.share();
         }
     }
 
     fn share(&mut self) {
-        let text = ArcStr::from(simdutf8::basic::from_utf8(&self.text).expect("terms are made of text"));
+        let text = ArcStr::from(self.text.as_str());
         let read = |Piece { line, subject, owner, says }| Read { line: text.substr(line), subject, owner, says };
         self.done.extend(self.pieces.drain(..).map(read));
         self.text.clear();

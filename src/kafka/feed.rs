@@ -24,8 +24,8 @@ use crate::wikibase::timestamp::Timestamp;
 
 /// Records taken at once, at most.
 const AT_ONCE: usize = 1000;
-/// And their bytes, at most, but for the last record.
-const BYTES_AT_ONCE: usize = 16 << 20;
+/// And their bytes, at most, but for the last record: few enough to be in the processor's cache when they are read.
+const BYTES_AT_ONCE: usize = 256 << 10;
 
 /// How long to wait for an answer while there is other work.
 const SOON: Duration = Duration::from_secs(1);

@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
 
     /// `@tag`.
     #[inline]
-    fn language(&mut self) -> Result<Tag<'a>, Stop> {
+    pub(super) fn language(&mut self) -> Result<Tag<'a>, Stop> {
         let start = self.at + 1;
         let end = runs::name(self.text.as_bytes(), start);
         self.at = end;
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
 
     /// `^^datatype`.
     #[inline]
-    fn datatype(&mut self) -> Result<Tag<'a>, Stop> {
+    pub(super) fn datatype(&mut self) -> Result<Tag<'a>, Stop> {
         self.expect("^^")?;
         let datatype = match self.skip_blank()? {
             b'<' => Iri::full(self.iri()?),

@@ -9,6 +9,7 @@
 
 mod iri;
 mod judge;
+mod line;
 mod literal;
 mod runs;
 

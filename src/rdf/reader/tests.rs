@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::generate::profile::{Contents, Profile};
+use crate::rdf::ntriples::{self, Encoding};
 use crate::rdf::term::{Literal, Tag};
 use crate::wikibase::timestamp::Timestamp;
 
@@ -53,8 +54,26 @@ fn reference(text: &str) -> Option<String> {
     Some(lines.text)
 }
 
-/// What the reader reads of a text that comes in pieces of these sizes in turn; `None` where it refuses.
+/// What the reader reads of a text that comes in pieces of these sizes in turn; `None` where it refuses. The same by lines.
 fn read(text: &str, sizes: &[usize]) -> Option<String> {
+    let read = read_by(text, sizes, |reader, triples| reader.statement(triples));
+    assert_eq!(read_by(text, sizes, line_or_statement), read, "by lines");
+    read
+}
+
+/// Reads the next line, if one stands there, else the next statement.
+fn line_or_statement<'a>(reader: &mut Reader<'a>, triples: &mut Vec<Triple<'a>>) -> Result<bool, SyntaxError> {
+    let Some((triple, line)) = reader.line() else { return reader.statement(triples) };
+    let mut written = Vec::new();
+    ntriples::line(&mut written, &triple, Encoding::Utf8);
+    assert_eq!(line.to_owned() + "\n", String::from_utf8(written).expect("terms are made of text"));
+    triples.push(triple);
+    Ok(true)
+}
+
+type Next = for<'a> fn(&mut Reader<'a>, &mut Vec<Triple<'a>>) -> Result<bool, SyntaxError>;
+
+fn read_by(text: &str, sizes: &[usize], next: Next) -> Option<String> {
     let mut lines = Lines::default();
     let (mut prefixes, mut start, mut end) = (Prefixes::default(), 0, 0);
     let mut sizes = sizes.iter().cycle();
@@ -64,7 +83,7 @@ fn read(text: &str, sizes: &[usize]) -> Option<String> {
         let arena = Arena::default();
         let mut reader = Reader::new(&arena, &prefixes, &text[..end], start, end == text.len());
         let mut triples = Vec::new();
-        while reader.statement(&mut triples).ok()? {}
+        while next(&mut reader, &mut triples).ok()? {}
         triples.iter().for_each(|triple| lines.triple(triple));
         start = reader.at();
         let now = reader.prefixes().clone();
@@ -107,6 +126,14 @@ const FRAGMENTS: &[&str] = &[
     "<a> a wd:Q1 .\n",
     "<http://a.org/a> <http://a.org/b> 1 .\n<http://a.org/a> <http://a.org/b> 2 .\n<http://a.org/ab> <http://a.org/bc> 3 .\n",
     "<http://a.org/b/../c> <http://a.org/p/../q> 1 .\n<http://a.org/b/../c> <http://a.org/p/../q> <http://a.org/b/../c> .\n",
+    "<http://a.org/a> <http://a.org/b> \"c\" .\n<http://a.org/a> <http://a.org/b> <http://a.org/c> .\n",
+    "<http://a.org/a> <http://a.org/b> \"\" .\n<http://a.org/a> <http://a.org/b> \"\"\"\"\"\" .\n<http://a.org/a> <http://a.org/b> \"é\"@en-GB .\n",
+    "<http://a.org/a> <http://a.org/b> \"1\"^^<http://www.w3.org/2001/XMLSchema#integer> .\n",
+    "<http://a.org/a> <http://a.org/b> \"1\"^^<http://www.w3.org/2001/XMLSchema#string> .\n<http://a.org/a> <http://a.org/b> 'c' .\n",
+    "<http://a.org/a> <http://a.org/b> \"\u{7f}\" .\n<http://a.org/a> <http://a.org/b> \"\\\"\" .\n<http://a.org/a> <http://a.org/b> \"c\" .\r\n",
+    "<http://a.org/a>\t<http://a.org/b> \"c\" .\n<http://a.org/a> <http://a.org/b> <http://a.org/c>.\n<http://a.org/a> <http://a.org/b> \"c\" . \n",
+    "<http://a.org/a> <http://a.org/b> \"c\" , \"d\" .\n<http://a.org/a> <http://a.org/b> _:c .\n<http://a.org/\\u0061> <http://a.org/b> \"c\" .\n",
+    "<http://a.org/a> <http://a.org/b> \"c\"^^xsd:date .\n<http://a.org/a> <http://a.org/b> \"c\"^^ <http://a.org/c> .\n",
     "<> <> <> .\n",
     "wd:Q1 wd:P1 5.wd:Q2 wd:P2 .5 , -1 , +2. wd:Q1 wd:P1 -1.5 , 2.e5 , 1e0 , 5.0 . \n",
     "wd:Q1 wd:P1 5 .5 .\n",

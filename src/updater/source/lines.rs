@@ -17,8 +17,8 @@ use crate::updater::source::{Arrived, PartitionName, Polled, Position, Source, S
 
 /// Lines handed over at once, at most.
 const AT_ONCE: usize = 1000;
-/// And their bytes, at most, but for the last line.
-const BYTES_AT_ONCE: usize = 16 << 20;
+/// And their bytes, at most, but for the last line: few enough to be in the processor's cache when they are read.
+const BYTES_AT_ONCE: usize = 256 << 10;
 /// What is kept of a line, in bytes: events have some kilobytes. One that has as many is not whole.
 pub const LONGEST: usize = 16 << 20;
 /// Bytes read at once.

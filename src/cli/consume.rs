@@ -314,8 +314,8 @@ impl Args {
                     return Err(CliError::usage("--dry-run prints SPARQL, not JSON"));
                 }
                 let said = match store.map_or(Ok(Said::default()), |mut store| store.position()) {
-                    Err(TargetError::Position(_)) if self.begin.anew => Said::default(),
-                    said => said?,
+                    Err(TargetError::Position(error)) => Err(error),
+                    said => Ok(said?),
                 };
                 let to = Box::new(BufWriter::new(std::io::stdout()));
                 Ok(Box::new(Printer { said, scheme: scheme.clone(), to }))

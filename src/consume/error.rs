@@ -206,6 +206,14 @@ impl From<SparqlError> for ConsumeError {
 }
 
 impl ConsumeError {
+    /// The pause before the next try that the store asks for; none, if it asks for none.
+    pub fn asked(&self) -> Duration {
+        match self {
+            Self::Target(error) => error.asked(),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Whether to open everything again, where the store says it is, is of use.
     pub fn may_pass(&self) -> bool {
         match self {

@@ -2,7 +2,7 @@
 //!
 //! Promise: the store is always where some mutation ended, with all before it and nothing behind it. What it says is believed, never
 //! what it was told: before and after each update it is asked where it is. A stream is only gone on with if its last record is the one
-//! that was read last.
+//! that was read last, when it is opened and before each update.
 //! In -> out: records of a [`Source`] -> updates of a [`Target`].
 //! Rules: an update is sent when it has as many triples as it may, when messages have come for [`Pace::linger`], or when none come. How
 //! many triples it may have follows how fast the store is.
@@ -128,6 +128,8 @@ pub struct Line<'p> {
     read: Vec<Option<u64>>,
     /// What the first record of each partition must be, where it was read before.
     sought: Vec<Option<Mark>>,
+    /// A record of each partition that came before what the next update is made of, or with it at first.
+    proof: Vec<Option<Mark>>,
     /// The last record of each partition before where the store will be, if it came since the last update.
     last: Vec<Option<Record>>,
     /// Whether any record was taken.
@@ -167,7 +169,7 @@ impl<'p> Line<'p> {
         let (reached, limit) = (parts.from.clone(), parts.pace.first.clamp(parts.pace.least, parts.pace.most));
         let places: Vec<_> = parts.source.partitions().iter().map(|name| parts.from.place(name)).collect();
         let read = places.iter().map(|place| place.map(|place| place.from_last().next)).collect();
-        let sought = places.iter().map(|place| place.and_then(|place| place.last)).collect();
+        let sought: Vec<_> = places.iter().map(|place| place.and_then(|place| place.last)).collect();
         Self {
             env: env.clone(),
             parts,
@@ -176,6 +178,7 @@ impl<'p> Line<'p> {
             batch: Batch::default(),
             reached,
             read,
+            proof: sought.clone(),
             sought,
             last: Vec::new(),
             has_moved: false,
@@ -281,12 +284,16 @@ impl<'p> Line<'p> {
     fn take(&mut self, record: Record) -> Result<(), ConsumeError> {
         if self.read.len() <= record.place {
             self.read.resize(record.place + 1, None);
+            self.proof.resize(record.place + 1, None);
         }
         if self.is_sought(&record)? {
             self.read[record.place] = record.next;
             return Ok(());
         }
         self.parts.totals.records += 1;
+        if self.proof[record.place].is_none() {
+            self.proof[record.place] = self.mark_of(&record);
+        }
         let taken = self.message(&record)?;
         let spot = self.spot_of_mutation(&record, taken.as_ref().err());
         if self.batch.counts().mutations() > 0 {
@@ -350,13 +357,30 @@ impl<'p> Line<'p> {
         unfound.map_or(Ok(()), |place| Err(ConsumeError::OtherRecord { place }))
     }
 
-    /// Marks the last records before where the store will be, by which the stream is known again.
-    fn mark(&mut self) {
-        for record in self.last.iter_mut().filter_map(Option::take) {
-            if let Some(start) = record.start.filter(|_| self.parts.is_marked) {
-                self.reached.mark(&self.parts.source.partitions()[record.place], Mark::of(start, &record.value));
+    /// Refuses what was read since the last update if the stream was made anew meanwhile: with what it began, it would be missed.
+    fn refuse_other(&mut self) -> Result<(), ConsumeError> {
+        for (place, proof) in self.proof.iter().enumerate() {
+            let Some(proof) = *proof else { continue };
+            let is_it = |value: &[u8]| Mark::of(proof.start, value) == proof;
+            if !self.parts.source.still_has(place, proof.start, &is_it)? {
+                return Err(ConsumeError::OtherRecord { place: self.place((place, Some(proof.start))) });
             }
         }
+        Ok(())
+    }
+
+    /// Marks the last records before where the store will be, by which the stream is known again.
+    fn mark(&mut self) {
+        for record in std::mem::take(&mut self.last).into_iter().flatten() {
+            if let Some(mark) = self.mark_of(&record) {
+                self.reached.mark(&self.parts.source.partitions()[record.place], mark);
+                self.proof[record.place] = Some(mark);
+            }
+        }
+    }
+
+    fn mark_of(&self, record: &Record) -> Option<Mark> {
+        record.start.filter(|_| self.parts.is_marked).map(|start| Mark::of(start, &record.value))
     }
 
     /// Where a record is, for people.

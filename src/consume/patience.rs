@@ -1,6 +1,7 @@
 //! For how long what fails is tried again.
 //!
-//! Promise: each pause is twice the one before, up to [`LONGEST`]; none comes when nothing has come of it for as long as one is patient.
+//! Promise: each pause is twice the one before, and no shorter than is asked for, up to [`LONGEST`]; none comes when nothing has come of
+//! it for as long as one is patient.
 //! In -> out: a failure and the present -> a pause, or the end.
 //! Invariant: pure; the clock is handed in.
 
@@ -35,15 +36,15 @@ impl Patience {
         Self { limits, pause: limits.pause, since: None }
     }
 
-    /// After a failure: the pause before it is tried again, or else for how long it was tried in vain.
-    pub fn pause(&mut self, now: Timestamp) -> Result<Duration, Duration> {
+    /// After a failure, by which a pause may be asked for: the pause before it is tried again, or else for how long it was tried in vain.
+    pub fn pause(&mut self, now: Timestamp, asked: Duration) -> Result<Duration, Duration> {
         let tried = now.since(*self.since.get_or_insert(now));
         if tried >= self.limits.give_up {
             return Err(tried);
         }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST);
-        Ok(pause)
+        Ok(pause.max(asked.min(LONGEST)))
     }
 }
 
@@ -59,14 +60,15 @@ mod tests {
         // Nothing failed for long.
         let (mut now, mut pauses) = (1000, Vec::new());
         let tried = loop {
-            match patience.pause(at(now)) {
+            // What is asked for counts where it is longer.
+            match patience.pause(at(now), Duration::from_secs(if now == 1005 { 9 } else { 2 })) {
                 Ok(pause) => pauses.push(pause.as_secs()),
                 Err(tried) => break tried.as_secs(),
             }
             now += pauses[pauses.len() - 1] as i64 + 1;
         };
-        assert_eq!((pauses, tried), (vec![4, 8, 16, 30, 30, 30], 124));
+        assert_eq!((pauses, tried), (vec![4, 9, 16, 30, 30, 30], 125));
         let none = Limits { give_up: Duration::ZERO, ..limits };
-        assert_eq!(Patience::new(none).pause(at(0)), Err(Duration::ZERO));
+        assert_eq!(Patience::new(none).pause(at(0), LONGEST), Err(Duration::ZERO));
     }
 }

@@ -262,7 +262,7 @@ pub fn run(
         let pause = match course.is_answered(&error, config) {
             true => config.pace.patience.pause,
             false if !error.may_pass() => return Err(error),
-            false => match patience.pause((env.now)()) {
+            false => match patience.pause((env.now)(), error.asked()) {
                 Ok(pause) => pause,
                 Err(tried) => return Err(ConsumeError::GaveUp { tried, source: Box::new(error) }),
             },
@@ -396,7 +396,7 @@ fn of_topic(
     };
     // What the topic no longer has proves nothing.
     let place = Place { last: place.last.filter(|last| last.start >= extent.earliest), ..place };
-    let source = Box::new(Topics::open(settings, &[(partition.clone(), place.from_last().next)])?);
+    let source = Box::new(Topics::open(settings, &[(partition.clone(), place.from_last().next)])?.asking(cluster));
     let from = Position { places: vec![place], until: known.until, ..Position::default() };
     Ok(Opened { source, from, ends })
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::time::Duration;
 
 use crate::consume::batch::Changes;
 use crate::consume::position::{Position, PositionError, Said};
@@ -85,7 +86,7 @@ pub struct Endpoint {
 /// Nobody: updates are printed instead of applied.
 pub struct Printer {
     /// What the store says, as if what was printed had been applied.
-    pub said: Said,
+    pub said: Result<Said, PositionError>,
     /// The wiki.
     pub scheme: UrisScheme,
     /// Where they are printed.
@@ -98,6 +99,14 @@ impl TargetError {
         // A store that fails within itself may have had no memory just then.
         let failed = |error: &SparqlError| matches!(error, SparqlError::Refused { status: 500.., .. });
         matches!(self, Self::Sparql(error) if error.is_passing() || failed(error))
+    }
+
+    /// The pause before the next try that the store asks for; none, if it asks for none.
+    pub fn asked(&self) -> Duration {
+        match self {
+            Self::Sparql(error) => error.asked(),
+            _ => Duration::ZERO,
+        }
     }
 
     /// Whether the store refuses what an update says, or the way it is put.
@@ -138,13 +147,13 @@ impl Target for Endpoint {
 
 impl Target for Printer {
     fn position(&mut self) -> Result<Said, TargetError> {
-        Ok(self.said.clone())
+        Ok(self.said.clone()?)
     }
 
     fn apply(&mut self, update: &Update) -> Result<Done, TargetError> {
         let text = update::text(&self.scheme, update);
         writeln!(self.to, "{text} ;\n").and_then(|()| self.to.flush()).map_err(TargetError::Stdout)?;
-        self.said = Said::at(update.position.clone());
+        self.said = Ok(Said::at(update.position.clone()));
         Ok(Done::default())
     }
 }

@@ -172,6 +172,16 @@ impl Cluster {
         reader::records_at(self, wanted)
     }
 
+    /// Whether the record at an offset is one that `is_it` knows, or is not retained any more. Else the partition was made anew.
+    pub fn still_has(
+        &self,
+        partition: &Partition,
+        offset: u64,
+        is_it: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, KafkaError> {
+        reader::still_has(self, partition, offset, is_it)
+    }
+
     /// Commits exactly these offsets for the group. Errors, with how many were committed before: `Active` if it has members; after
     /// `Unreachable`, nobody knows which of the others are committed, and this cluster is of no more use.
     pub fn commit(&self, offsets: &BTreeMap<Partition, Committed>) -> Result<(), (usize, KafkaError)> {
@@ -293,8 +303,9 @@ fn partitions_of(topic: &Topic, known: &MetadataTopic) -> Vec<Partition> {
 mod tests {
     use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+    use rdkafka::ClientConfig;
     use rdkafka::mocking::MockCluster;
-    use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
     use rdkafka::types::{RDKafkaApiKey as Api, RDKafkaRespErr as Answer};
 
     use super::*;
@@ -374,5 +385,25 @@ mod tests {
         assert!(matches!(&late, KafkaError::Unreachable { .. }), "{late}");
         assert!(late.to_string().contains("NotCoordinator"), "{late}");
         assert!((3 * SECOND..8 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    }
+    /// An offset, a value -> whether the record there still has it.
+    #[test]
+    fn what_was_read_is_known_again_as_in_this_table() {
+        let stand = Stand::new();
+        let producer: BaseProducer =
+            ClientConfig::new().set("bootstrap.servers", stand.0.bootstrap_servers()).create().unwrap();
+        for value in ["a", "b", "c"] {
+            producer
+                .send(BaseRecord::<(), _>::to("t").partition(1).payload(value))
+                .map_err(|(error, _)| error)
+                .unwrap();
+        }
+        producer.flush(20 * SECOND).unwrap();
+        let cluster = stand.connect(20 * SECOND);
+        let rows = [(0, "a", true), (2, "c", true), (1, "b", true), (1, "c", false), (3, "c", false), (9, "c", false)];
+        for (offset, value, expected) in rows {
+            let has = cluster.still_has(&partitions()[1], offset, &|found| found == value.as_bytes()).unwrap();
+            assert_eq!(has, expected, "{value} at {offset}");
+        }
     }
 }

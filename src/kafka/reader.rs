@@ -1,4 +1,4 @@
-//! The records around given offsets, of many partitions at once.
+//! The records around given offsets, of many partitions at once; and whether one that was read is still there.
 //!
 //! Promise: for each partition the last record before an offset and the first at or after it, whatever is missing between
 //! offsets: compacted records, the marks of transactions, expired segments.
@@ -92,6 +92,58 @@ pub fn records_at(
         read?;
     }
     Ok(searches.into_iter().map(|(partition, search)| (partition, search.found)).collect())
+}
+
+/// Whether the record at an offset is one that `is_it` knows, or is not retained any more.
+pub fn still_has(
+    cluster: &Cluster,
+    partition: &Partition,
+    at: u64,
+    is_it: &dyn Fn(&[u8]) -> bool,
+) -> Result<bool, KafkaError> {
+    let unreadable = |reason| KafkaError::Unreadable { partition: partition.clone(), offset: at, reason };
+    // As it has one since it was read so: see [`read`].
+    let queue = queue(cluster, partition).ok_or_else(|| unreadable("it has no queue".to_owned()))?;
+    cluster.done(ACTION, cluster.consumer.assign(&list([(partition, offset(at))].into_iter())))?;
+    let has = has(cluster, &queue, at, is_it, unreadable);
+    cluster.done(ACTION, cluster.consumer.assign(&list(std::iter::empty())))?;
+    if let Some(has) = has? {
+        return Ok(has);
+    }
+    let extents = cluster.extents(std::slice::from_ref(partition))?;
+    Ok(extents.get(partition).is_some_and(|extent| at < extent.earliest))
+}
+
+/// The same of a partition that is assigned from there on; `None` if there is no such offset.
+fn has(
+    cluster: &Cluster,
+    queue: &PartitionQueue<Ear>,
+    at: u64,
+    is_it: &dyn Fn(&[u8]) -> bool,
+    unreadable: impl Fn(String) -> KafkaError,
+) -> Result<Option<bool>, KafkaError> {
+    let deadline = cluster.deadline();
+    loop {
+        match queue.poll(PAUSE) {
+            None => {}
+            Some(Ok(message)) => {
+                let is_there = u64::try_from(message.offset()) == Ok(at);
+                return Ok(Some(is_there && is_it(message.payload().unwrap_or_default())));
+            }
+            Some(Err(ClientError::PartitionEOF(_))) => return Ok(Some(false)),
+            Some(Err(error)) => match error.rdkafka_error_code() {
+                Some(code) if is_passing(code) => {}
+                Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => return Ok(None),
+                _ => return Err(unreadable(words(&error))),
+            },
+        }
+        // Also lets the client say what it has to say of its connections.
+        let _ = cluster.consumer.poll(Duration::ZERO);
+        cluster.go_on()?;
+        if (cluster.env.now)().millis() > deadline {
+            return Err(cluster.unreachable(ACTION));
+        }
+    }
 }
 
 /// Reads each partition once, side by side.

@@ -72,6 +72,8 @@ pub enum SparqlError {
         status: u16,
         /// What came with it.
         said: String,
+        /// The pause that it asks for, if it does.
+        asked: Option<Duration>,
     },
     /// It refused.
     #[error("{url} refuses: the status {status}: {said}")]
@@ -144,16 +146,16 @@ impl Store {
     pub fn construct(&self, query: &str) -> Result<Graph, SparqlError> {
         let url = &self.settings.url;
         for tried in 1.. {
-            let (error, asked) = match self.post(url, query, QUERY, "text/turtle") {
+            let error = match self.post(url, query, QUERY, "text/turtle") {
                 Ok(answer) if answer.is_success() => return self.graph(&answer),
-                Ok(answer) => (refusal(url, &answer), answer.retry_after),
-                Err(error) => (error, None),
+                Ok(answer) => refusal(url, &answer),
+                Err(error) => error,
             };
             if !error.is_passing() || tried >= self.settings.tries {
                 return Err(error);
             }
             let least = self.settings.pause * 2_u32.pow(tried - 1);
-            if !self.env.rest(asked.unwrap_or_default().clamp(least, LONGEST_PAUSE.max(least))) {
+            if !self.env.rest(error.asked().clamp(least, LONGEST_PAUSE.max(least))) {
                 return Err(WebError::Stopped.into());
             }
         }
@@ -199,7 +201,7 @@ fn public(url: &str) -> String {
 fn refusal(url: &str, answer: &Answer) -> SparqlError {
     let (url, status, said) = (public(url), answer.status, told(&answer.body));
     match status {
-        429 | 502..=504 => SparqlError::Busy { url, status, said },
+        429 | 502..=504 => SparqlError::Busy { url, status, said, asked: answer.retry_after },
         _ => SparqlError::Refused { url, status, said },
     }
 }
@@ -208,6 +210,14 @@ impl SparqlError {
     /// Whether the same may succeed soon.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Web(WebError::OutOfReach { .. }))
+    }
+
+    /// The pause before the next try that the store asks for; none, if it asks for none.
+    pub fn asked(&self) -> Duration {
+        match self {
+            Self::Busy { asked, .. } => asked.unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
     }
 }
 

@@ -96,6 +96,12 @@ pub trait Source {
         Some(vec![true; places.len()])
     }
 
+    /// Whether a record that was read, by where it begins, is still one that `is_it` knows; also if it is not kept any more, or the
+    /// source cannot change behind the reader's back. Else what was read since may be another stream's.
+    fn still_has(&mut self, _place: usize, _start: u64, _is_it: &dyn Fn(&[u8]) -> bool) -> Result<bool, SourceError> {
+        Ok(true)
+    }
+
     /// The feed, if they come from Kafka: what offsets are committed for.
     fn feed(&self) -> Option<&Feed> {
         None

@@ -96,7 +96,7 @@ impl Memory {
 fn refusal(status: u16) -> TargetError {
     let (url, said) = ("memory".to_owned(), String::new());
     match status {
-        503 => SparqlError::Busy { url, status, said }.into(),
+        503 => SparqlError::Busy { url, status, said, asked: None }.into(),
         _ => SparqlError::Refused { url, status, said }.into(),
     }
 }

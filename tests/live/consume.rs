@@ -334,3 +334,49 @@ fn a_topic_that_does_not_fit_is_refused() {
     }
     world.assert_follows(&format!("{seed}"));
 }
+
+/// A topic that is made anew while it is followed is no longer followed, though the client would go on in it at the next offset; nothing
+/// of it is applied.
+#[test]
+#[ignore = "needs a real Kafka and Oxigraph: tests/live/bed run"]
+fn a_topic_made_anew_while_it_is_followed_is_left() {
+    if !given(KAFKA) || !given(Kind::Oxigraph.variable()) {
+        return;
+    }
+    let seed = seed();
+    let world = World::new(Kind::Oxigraph, History::random(seed, 100), 100, false, seed);
+    let broker = Broker::new("consume-followed");
+    let topic = broker.topic("x", 1, &[("retention.ms", "-1")]);
+    let put = |messages: &mut dyn Iterator<Item = &Vec<u8>>| {
+        let record = |message: &Vec<u8>| Record {
+            topic: topic.clone(),
+            partition: 0,
+            time: world.history.now,
+            json: message.clone(),
+            mark: Mark::Canary,
+        };
+        broker.put(&messages.map(record).collect::<Vec<_>>());
+    };
+    let options = format!("{} --brokers {} --topic {topic} --earliest", world.options(), broker.brokers);
+    put(&mut world.messages.iter());
+    world.room.headwater(&format!("{options} --until-end"), 0);
+    let mut running = Running::start(&world.room, "consumer", &options);
+    running.says("caught up");
+    // What was read may go.
+    broker.delete_before(&topic, 0, -1);
+    put(&mut world.messages.iter().rev().take(1));
+    let place = format!("{topic}/0 {}\"", world.messages.len() + 1);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !world.store.graph().iter().any(|(_, line)| line.contains(&place)) {
+        assert!(running.is_running() && Instant::now() < deadline, "{}", running.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // The client is to find the new topic longer than the old one was.
+    running.pause();
+    broker.topic_anew(&topic, &[("retention.ms", "-1")]);
+    put(&mut world.messages.iter().rev().chain(&world.messages));
+    running.go_on();
+    let said = running.ends_with(1);
+    assert!(said.contains("is not the message that the store has read last"), "{said}");
+    world.assert_follows(&format!("{seed}"));
+}

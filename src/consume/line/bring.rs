@@ -25,6 +25,7 @@ impl Line<'_> {
         if self.batch.counts().mutations() == 0 && !is_elsewhere {
             return Ok(());
         }
+        self.refuse_other()?;
         // A clock that is wrong would else be believed for ever.
         let present = self.now().saturating_add(AHEAD);
         self.reached.reach(self.batch.newest_time().filter(|newest| newest.millis() <= present));
@@ -104,7 +105,7 @@ impl Line<'_> {
                 Err(ConsumeError::Target(error)) if error.is_passing() => error.into(),
                 Err(error) => return Err(error),
             };
-            let pause = match patience.pause(self.present()) {
+            let pause = match patience.pause(self.present(), error.asked()) {
                 Ok(pause) => pause,
                 Err(tried) => return Err(ConsumeError::GaveUp { tried, source: Box::new(error) }),
             };

@@ -1,10 +1,12 @@
 //! Events from Kafka's topics.
 //!
-//! Promise: as of [`Feed`]: every committed record from the positions on, or an error where some were deleted unread.
+//! Promise: as of [`Feed`]: every committed record from the positions on, or an error where some were deleted unread. The client goes
+//! on at the next offset also where a topic was made anew meanwhile: that is seen by reading again what was read.
 //! Not here: at which positions (see `offsets`).
 
 use std::time::Duration;
 
+use crate::kafka::cluster::Cluster;
 use crate::kafka::feed::Feed;
 use crate::kafka::{Partition, Settings};
 use crate::updater::source::{Arrived, PartitionName, Polled, Source, SourceError};
@@ -12,6 +14,8 @@ use crate::updater::source::{Arrived, PartitionName, Polled, Source, SourceError
 /// Topics that are read.
 pub struct Topics {
     feed: Feed,
+    /// Who is asked for what was read already.
+    cluster: Option<Cluster>,
     names: Vec<PartitionName>,
     /// Where each is read on.
     next: Vec<u64>,
@@ -30,7 +34,13 @@ impl Topics {
         };
         let names = starts.iter().map(name).collect();
         let next = starts.iter().map(|(_, next)| *next).collect();
-        Ok(Self { feed: Feed::open(settings, starts)?, names, next, ends: vec![None; starts.len()], was_empty: false })
+        let feed = Feed::open(settings, starts)?;
+        Ok(Self { feed, cluster: None, names, next, ends: vec![None; starts.len()], was_empty: false })
+    }
+
+    /// The same, that can say what the topics still have.
+    pub fn asking(self, cluster: Cluster) -> Self {
+        Self { cluster: Some(cluster), ..self }
     }
 }
 
@@ -60,6 +70,13 @@ impl Source for Topics {
             end <= self.next[*place] || was_so && was_empty
         };
         Some(places.iter().zip(ends).map(is_silent).collect())
+    }
+
+    fn still_has(&mut self, place: usize, start: u64, is_it: &dyn Fn(&[u8]) -> bool) -> Result<bool, SourceError> {
+        match (&self.cluster, self.feed.partitions().get(place)) {
+            (Some(cluster), Some(partition)) => Ok(cluster.still_has(partition, start, is_it)?),
+            _ => Ok(true),
+        }
     }
 
     fn feed(&self) -> Option<&Feed> {

@@ -331,6 +331,8 @@ impl<'p> Line<'p> {
 
     /// A mutation is of no use.
     fn bad(&mut self, spot: Spot, source: BadRecord) -> Result<(), ConsumeError> {
+        // What does not fit may be of another stream.
+        self.refuse_other()?;
         let place = self.place(spot);
         if self.parts.on_bad == OnBadRecord::Stop {
             return Err(ConsumeError::Record { place, source });

@@ -127,7 +127,7 @@ impl Namespaces {
         }
     }
 
-    /// Takes a triple, which that is the line of. Mostly its subject is that of the one before.
+    /// Takes a triple and its line. Mostly its subject is that of the one before.
     fn take<'t>(&self, triple: &Triple<'t>, line: &str, written: &mut Written<'t>) -> Result<(), TriplesError> {
         let (Term::Iri(name), Term::Iri(_) | Term::Literal(_)) = (&triple.subject, &triple.object) else {
             return Err(TriplesError::Blank(line.to_owned()));

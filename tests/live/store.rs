@@ -81,6 +81,38 @@ impl Store {
         self.wait();
     }
 
+    /// Copies its data to there.
+    pub fn save(&mut self, to: &Path) {
+        if !self.kind.is_lasting() {
+            let lines: String = self.graph().iter().map(|(_, line)| line.to_owned() + "\n").collect();
+            return fs::write(to, lines).unwrap();
+        }
+        self.kill();
+        copy(&self.files(), to);
+        self.restart();
+    }
+
+    /// Kills it, and starts it with that copy in the place of its data.
+    pub fn put_back(&mut self, from: &Path) {
+        self.kill();
+        if !self.kind.is_lasting() {
+            self.restart();
+            return self.load(&fs::read_to_string(from).unwrap());
+        }
+        let removed = Command::new("rm").arg("-r").arg(self.files()).status().expect("rm is there");
+        assert!(removed.success());
+        copy(from, &self.files());
+        self.restart();
+    }
+
+    /// The file or directory that has its data.
+    fn files(&self) -> PathBuf {
+        match self.kind {
+            Kind::Oxigraph => self.data.clone(),
+            Kind::Blazegraph => self.data.with_extension("jnl"),
+        }
+    }
+
     fn path(&self, what: &str) -> String {
         match self.kind {
             Kind::Oxigraph => format!("/{what}"),
@@ -109,6 +141,15 @@ impl Store {
     pub fn graph(&self) -> Graph {
         let store = sparql::Store::new(sparql::Settings::new(&self.query()), &Env::default()).unwrap();
         store.construct("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }").unwrap()
+    }
+
+    /// Waits until one of its triples says this.
+    pub fn wait_for(&self, what: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.graph().iter().any(|(_, line)| line.contains(what)) {
+            assert!(Instant::now() < end, "{:?} never says {what}", self.kind);
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// The body of an answer of success.
@@ -143,6 +184,11 @@ impl Drop for Store {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-r").args([from, to]).status().expect("cp is there");
+    assert!(copied.success());
 }
 
 fn serve(kind: Kind, data: &Path, port: u16) -> Child {

@@ -1,6 +1,6 @@
 //! What a service has to tell while it runs: how much it matters, and how often it is told.
 //!
-//! Promise: what comes again and again is told a few times a minute, and then how often it came.
+//! Promise: what comes again and again is told a few times a minute, and then how often it came; but for what would be lost by that.
 //! In -> out: notices of any service, as [`Telling`] -> whether a line is to be written, by [`Limiter`].
 //! Invariant: pure; the clock is handed in.
 //! Not here: what there is to tell, where lines go, and how they look.
@@ -22,6 +22,10 @@ pub trait Telling: Display + Serialize {
     fn level(&self) -> Level;
     /// The number of its kind, from 0 on.
     fn kind(&self) -> usize;
+    /// Whether it is told however often its kind comes: nothing else tells what it tells.
+    fn is_always_told(&self) -> bool {
+        false
+    }
 }
 
 /// How much it matters.

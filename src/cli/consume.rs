@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::cli::Output;
 use crate::cli::error::{CliError, Kind};
-use crate::cli::input::{OnBad, WikiArgs, listen, routes};
+use crate::cli::input::{OnBad, WikiArgs, listen, routes, unpacked};
 use crate::cli::log::{Log, LogFormat};
 use crate::cli::offsets::connection::Connection;
 use crate::cli::stream::control;
@@ -280,6 +280,7 @@ impl Args {
             let topic = Topic::parse(topic).map_err(|error| CliError::usage(error.to_string()))?;
             return Ok(Messages::Kafka(Box::new(self.kafka.settings(&source.group)?), topic));
         }
+        unpacked(&source.messages)?;
         // The store names a file as it is named here, wherever this is called.
         let absolute = |file: &String| match file.contains("://") || file.starts_with("memory:") {
             true => file.clone(),
@@ -335,7 +336,7 @@ impl Args {
             tries: 1,
             ..sparql::Settings::new(url)
         };
-        Ok(Endpoint { store: Store::new(settings, env)?, scheme: scheme.clone() })
+        Ok(Endpoint::new(Store::new(settings, env)?, scheme.clone()))
     }
 }
 

@@ -75,6 +75,18 @@ pub struct BadEntity {
     on_bad_entity: Option<OnBad>,
 }
 
+/// Refuses files of lines that are compressed, by their names.
+pub fn unpacked(files: &[String]) -> Result<(), CliError> {
+    let is_packed = |file: &&String| [".gz", ".bz2", ".zst"].iter().any(|end| file.ends_with(end));
+    match files.iter().find(is_packed) {
+        Some(packed) => {
+            let message = format!("{packed} is compressed: no position could be found again in it");
+            Err(CliError::usage(message).hint("unpack it first"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Whom to ask in the place of a host, as it is typed.
 pub fn routes(texts: &[String]) -> Result<Vec<Route>, CliError> {
     let route = |text: &String| Route::parse(text).map_err(|error| CliError::usage(error.to_string()));

@@ -62,7 +62,8 @@ impl<W: Write> Log<W> {
         }
         let now = (self.now)();
         let (limiter, to) = &mut *self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(held_back) = limiter.admits(notice.kind(), now) {
+        let admitted = if notice.is_always_told() { Some(0) } else { limiter.admits(notice.kind(), now) };
+        if let Some(held_back) = admitted {
             let line = match self.format {
                 LogFormat::Text => text(now, level, notice, held_back),
                 LogFormat::Json => json(now, level, notice, held_back),
@@ -146,5 +147,13 @@ mod tests {
     fn what_comes_again_and_again_is_held_back() {
         let many = vec![Notice::CaughtUp; 1000];
         assert_eq!(told(LogFormat::Text, false, &many).lines().count(), 5);
+    }
+
+    #[test]
+    fn what_nothing_else_tells_is_not_held_back() {
+        let log = Log::new(LogFormat::Text, true, now, Vec::new());
+        let skipped = |at| crate::consume::Notice::Skipped { place: format!("x/0 {at}"), reason: "no".to_owned() };
+        (0..1000).for_each(|at| log.tell(&skipped(at)));
+        assert_eq!(String::from_utf8(log.to.into_inner().unwrap().1).unwrap().lines().count(), 1000);
     }
 }

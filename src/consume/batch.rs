@@ -16,6 +16,8 @@
 //! | two articles of one wiki in a patch; one of none | an error | no matter |
 //! | a difference of an entity that the store does not have | is applied | is passed over, and counted |
 //!
+//! Not here: what spellings mean. Two of one value (`"05"` and `"5"`, `@EN` and `@en`) are two triples, of which one added and the other
+//! removed do not cancel: whoever writes a stream spells a value in one way.
 //! Invariant: pure. After a refusal the batch is as it was before. Within a batch no order matters: of an entity that is deleted or
 //! reconciled it has nothing else, and each triple is added or removed, not both.
 

@@ -60,7 +60,7 @@ pub enum ConsumeError {
         /// How many.
         mutations: u64,
         /// Where the first is.
-        from: String,
+        from: Box<str>,
         /// Where the update was to lead.
         until: Box<Position>,
         /// What the store says.

@@ -33,6 +33,10 @@ use crate::wikibase::timestamp::Timestamp;
 
 /// How long to wait for messages.
 const WAIT: Duration = Duration::from_millis(100);
+/// How many mutations an update may have: the store is asked for the entity of each, though it may add and remove nothing.
+const MOST: u64 = 10_000;
+/// For how long a source may be out of reach before that is told: it may have closed a connection to get another.
+const SILENT: Duration = Duration::from_secs(30);
 /// What the host of messages is that only show that a stream is alive.
 const CANARY: &str = "canary";
 /// How far ahead of the present a change may say to be, in milliseconds.
@@ -142,8 +146,10 @@ pub struct Line<'p> {
     begun_at: Option<Spot>,
     /// When it turned last, waiting for nobody.
     turned: Timestamp,
-    /// What it waits for in the store, if it does.
+    /// What it waits for, if it does.
     waits: Option<String>,
+    /// Since when the source is out of reach.
+    unreached: Option<Timestamp>,
     /// What was heard last.
     heard: Vec<String>,
     /// How many triples an update may have now.
@@ -187,6 +193,7 @@ impl<'p> Line<'p> {
             begun_at: None,
             turned: (env.now)(),
             waits: None,
+            unreached: None,
             heard: Vec::new(),
             limit,
             notices: Vec::new(),
@@ -215,6 +222,7 @@ impl<'p> Line<'p> {
             if is_idle || has_ended || self.has_waited() {
                 self.apply()?;
             }
+            self.wait_for_source()?;
             if has_ended {
                 self.refuse_unfound()?;
                 let begun = self.assembler.begun();
@@ -253,6 +261,22 @@ impl<'p> Line<'p> {
         Ok((records, polled.ended))
     }
 
+    /// Tells that the source is out of reach; an error, if it is for too long.
+    fn wait_for_source(&mut self) -> Result<(), ConsumeError> {
+        self.waits = None;
+        let Some(error) = self.parts.source.out_of_reach() else {
+            self.unreached = None;
+            return Ok(());
+        };
+        let now = self.present();
+        let tried = now.since(*self.unreached.get_or_insert(now));
+        if tried >= self.parts.pace.patience.give_up {
+            return Err(ConsumeError::GaveUp { tried, source: Box::new(error.into()) });
+        }
+        self.waits = (tried >= SILENT).then(|| in_full(&error));
+        Ok(())
+    }
+
     fn now(&self) -> i64 {
         (self.env.now)().millis()
     }
@@ -268,7 +292,7 @@ impl<'p> Line<'p> {
     }
 
     fn is_due(&self) -> bool {
-        self.batch.weight() >= self.limit || self.is_alone()
+        self.batch.weight() >= self.limit || self.batch.counts().mutations() >= MOST || self.is_alone()
     }
 
     /// Whether each mutation is an update of its own.
@@ -463,7 +487,7 @@ impl<'p> Line<'p> {
         self.turned
     }
 
-    /// What it waits for in the store, if it does.
+    /// What it waits for, if it does.
     pub fn waits(&self) -> Option<&str> {
         self.waits.as_deref()
     }

@@ -73,6 +73,10 @@ impl Telling for Notice {
         }
     }
 
+    fn is_always_told(&self) -> bool {
+        matches!(self, Self::Skipped { .. })
+    }
+
     fn kind(&self) -> usize {
         match self {
             Self::Opened { .. } => 0,

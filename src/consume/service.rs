@@ -30,7 +30,7 @@ use crate::consume::target::{Before, Target, TargetError};
 use crate::consume::triples::Namespaces;
 use crate::env::Env;
 use crate::kafka::cluster::Cluster;
-use crate::kafka::{Extent, Partition, Settings, Topic};
+use crate::kafka::{Extent, KafkaError, Partition, Settings, Topic};
 use crate::storage::{Blob, Location};
 use crate::updater::service::in_full;
 use crate::updater::source::event_stream::{Asked, Known, OverHttp};
@@ -226,6 +226,8 @@ struct Course {
     /// For how long nothing failed, the last time.
     well: Duration,
     has_met_another: bool,
+    /// Whether the topic was looked at again that has lost what comes next.
+    has_looked: bool,
 }
 
 /// Runs until the end, until it is told to stop, or until it cannot go on.
@@ -242,6 +244,7 @@ pub fn run(
         alone_until: None,
         well: Duration::ZERO,
         has_met_another: false,
+        has_looked: false,
     };
     let mut patience = Patience::new(config.pace.patience);
     loop {
@@ -282,6 +285,10 @@ impl Course {
             ConsumeError::Refused { until, .. } => {
                 self.alone_until = Some((**until).clone());
                 true
+            }
+            // Once: when it is opened it is said what became of it.
+            ConsumeError::Source(SourceError::Kafka(KafkaError::Lost { .. })) => {
+                !std::mem::replace(&mut self.has_looked, true)
             }
             // Once: what a consumer that was killed had sent may be done late. Of two that live, one stays.
             ConsumeError::Another { found, .. } => {

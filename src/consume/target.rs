@@ -47,6 +47,9 @@ pub enum TargetError {
     /// It does not answer, or not as a store does.
     #[error(transparent)]
     Sparql(#[from] SparqlError),
+    /// It breaks off in the middle of an answer, or says something else, and has answered before.
+    #[error(transparent)]
+    Broken(SparqlError),
     /// What it says of itself is no position.
     #[error(transparent)]
     Position(#[from] PositionError),
@@ -81,6 +84,7 @@ pub struct Endpoint {
     pub store: Store,
     /// The wiki.
     pub scheme: UrisScheme,
+    has_answered: bool,
 }
 
 /// Nobody: updates are printed instead of applied.
@@ -98,7 +102,11 @@ impl TargetError {
     pub fn is_passing(&self) -> bool {
         // A store that fails within itself may have had no memory just then.
         let failed = |error: &SparqlError| matches!(error, SparqlError::Refused { status: 500.., .. });
-        matches!(self, Self::Sparql(error) if error.is_passing() || failed(error))
+        match self {
+            Self::Sparql(error) => error.is_passing() || failed(error),
+            Self::Broken(_) => true,
+            Self::Position(_) | Self::Stdout(_) => false,
+        }
     }
 
     /// The pause before the next try that the store asks for; none, if it asks for none.
@@ -115,17 +123,35 @@ impl TargetError {
     }
 }
 
+impl Endpoint {
+    /// The store, of that wiki.
+    pub const fn new(store: Store, scheme: UrisScheme) -> Self {
+        Self { store, scheme, has_answered: false }
+    }
+
+    /// Asks it. What is no graph is the wrong endpoint's, if none came before.
+    fn ask(&mut self, query: &str) -> Result<Graph, TargetError> {
+        let graph = self.store.construct(query).map_err(|error| match error {
+            error @ SparqlError::NotTurtle { .. } if self.has_answered => TargetError::Broken(error),
+            error => error.into(),
+        })?;
+        self.has_answered = true;
+        Ok(graph)
+    }
+}
+
 impl Target for Endpoint {
     fn position(&mut self) -> Result<Said, TargetError> {
-        Ok(Said::read(&self.store.construct(&Position::query())?)?)
+        Ok(Said::read(&self.ask(&Position::query())?)?)
     }
 
     fn absent(&mut self, entities: &BTreeSet<EntityId>) -> Result<Vec<EntityId>, TargetError> {
-        let iri = |entity: &EntityId| format!("<{}{entity}>", self.scheme.concept());
+        let concept = self.scheme.concept().to_owned();
+        let iri = |entity: &EntityId| format!("<{concept}{entity}>");
         let all: String = entities.iter().map(|entity| iri(entity) + " ").collect();
         let query =
             format!("CONSTRUCT {{ ?e {IS} true }} WHERE {{ VALUES ?e {{ {all}}} FILTER EXISTS {{ ?e ?p ?o }} }}");
-        let found = self.store.construct(&query)?;
+        let found = self.ask(&query)?;
         let found: BTreeSet<_> = found.iter().map(|(key, _)| key.subject.as_str()).collect();
         Ok(entities.iter().filter(|entity| !found.contains(iri(entity).as_str())).copied().collect())
     }
@@ -136,7 +162,7 @@ impl Target for Endpoint {
         let Ok(asked) = Graph::read(text.as_bytes()) else { return Ok(None) };
         let rows: String = triples.iter().map(|line| format!("({})\n", line.trim_end_matches(" ."))).collect();
         let query = format!("CONSTRUCT {{ ?s ?p ?o }} WHERE {{ VALUES (?s ?p ?o) {{\n{rows}}} ?s ?p ?o }}");
-        let found = self.store.construct(&query)?;
+        let found = self.ask(&query)?;
         Ok(Some(asked.iter().filter(|(key, _)| found.has(key)).count()))
     }
 

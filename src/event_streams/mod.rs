@@ -228,6 +228,12 @@ impl EventStream {
         self.heard.iter().cloned().collect()
     }
 
+    /// Why nothing comes, since the last answer of the server, if that is so.
+    pub fn out_of_reach(&self) -> Option<StreamError> {
+        let since = self.unanswered?;
+        Some(StreamError::OutOfReach { url: self.target.public().to_owned(), since, heard: self.heard() })
+    }
+
     /// How many events came again and were left out.
     pub fn repeated(&self) -> u64 {
         self.repeated
@@ -331,7 +337,8 @@ impl EventStream {
             return Err(StreamError::OutOfReach { url: url(), since, heard: self.heard() });
         }
         let pause = self.pause(asked);
-        self.connect(pause);
+        // No longer than who waits is patient.
+        self.connect(self.settings.patience.map_or(pause, |patience| pause.min(patience)));
         Ok(())
     }
 

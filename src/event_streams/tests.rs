@@ -532,6 +532,13 @@ fn a_server_out_of_reach_is_waited_for_as_long_as_allowed() {
     let Err(StreamError::OutOfReach { heard, .. }) = values(&mut stream, 1) else { panic!() };
     assert!(start.elapsed() >= Duration::from_millis(100));
     assert!(heard[0].contains("refused"), "{heard:?}");
+    // However long a pause the server asks for.
+    let late = "HTTP/1.1 503 x\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1000000000\r\n\r\n";
+    let url = serve(move |_, _, stream| say(stream, late));
+    let mut stream = open(Settings { patience, ..settings(&url) });
+    assert!(matches!(values(&mut stream, 1), Err(StreamError::OutOfReach { .. })));
+    assert!(stream.out_of_reach().is_some());
+    assert!(start.elapsed() < LONG);
     let mut stream = open(settings(&format!("http://{closed}/")));
     for _ in 0..10 {
         assert_eq!(stream.poll(Duration::from_millis(10), |_| {}).unwrap(), 0);

@@ -1,9 +1,10 @@
 //! What the client says by itself while it works: errors of connections, mostly, and where partitions end.
 //!
-//! Promise: the last few things said, each once, for an error to tell; nothing goes to stderr.
+//! Promise: the last few things said since all was well, each once, for an error to tell; nothing goes to stderr.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -24,6 +25,8 @@ pub struct Ear {
     said: Mutex<VecDeque<String>>,
     /// The ends of partitions, by topic, then by number, as far as they were told.
     ends: Mutex<HashMap<String, HashMap<i32, u64>>>,
+    /// Whether the leader of some partition that is read could not be reached when it was told.
+    is_cut_off: AtomicBool,
     undelivered: Mutex<Undelivered>,
 }
 
@@ -42,7 +45,13 @@ impl Ear {
         self.said.lock().map(|heard| heard.iter().cloned().collect()).unwrap_or_default()
     }
 
-    /// Where a partition ended when the client last told: the offset behind the last record that may be read.
+    /// Whether nothing could come from some partition when the client last told.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off.load(Ordering::Relaxed)
+    }
+
+    /// Where a partition ended when the client last told: the offset behind the last record that may be read. `None` also while its
+    /// leader cannot be reached.
     pub fn end(&self, topic: &str, number: i32) -> Option<u64> {
         self.ends.lock().ok()?.get(topic)?.get(&number).copied()
     }
@@ -82,14 +91,25 @@ impl ClientContext for Ear {
 
     fn stats(&self, statistics: Statistics) {
         let Ok(mut ends) = self.ends.lock() else { return };
-        for (topic, told) in statistics.topics {
+        let Statistics { brokers, topics, .. } = statistics;
+        let is_up = |leader: i32| brokers.values().any(|broker| broker.nodeid == leader && broker.state == "UP");
+        let mut is_cut_off = false;
+        for (topic, told) in topics {
             let known = ends.entry(topic).or_default();
-            for (number, partition) in told.partitions {
+            // The client has one of its own beside those that are read, below 0.
+            for (number, partition) in told.partitions.into_iter().filter(|(number, _)| *number >= 0) {
+                if !is_up(partition.leader) {
+                    is_cut_off = true;
+                    known.remove(&number);
                 // Below 0 it is not known yet. Of open transactions nothing may be read.
-                if let Ok(end) = u64::try_from(partition.ls_offset) {
+                } else if let Ok(end) = u64::try_from(partition.ls_offset) {
                     known.insert(number, end);
                 }
             }
+        }
+        self.is_cut_off.store(is_cut_off, Ordering::Relaxed);
+        if let (false, Ok(mut said)) = (is_cut_off, self.said.lock()) {
+            said.clear();
         }
     }
 }
@@ -117,7 +137,30 @@ fn without_tally(said: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::statistics::{Broker, Partition, Topic};
+
     use super::*;
+
+    /// The state of the leader -> where the partition ends, whether nothing can come, what was heard.
+    #[test]
+    fn who_is_out_of_reach_is_not_believed() {
+        let ear = Ear::default();
+        let rows =
+            [("UP", Some(7), false, 0), ("DOWN", None, true, 1), ("CONNECT", None, true, 1), ("UP", Some(7), false, 0)];
+        for (state, end, is_cut_off, heard) in rows {
+            ear.hear("broker 1 is gone");
+            let broker = |nodeid, state: &str| Broker { nodeid, state: state.to_owned(), ..Broker::default() };
+            let partition = |leader, ls_offset| Partition { leader, ls_offset, ..Partition::default() };
+            let topic =
+                Topic { partitions: [(0, partition(1, 7)), (-1, partition(-1, -1001))].into(), ..Topic::default() };
+            ear.stats(Statistics {
+                brokers: [("1".to_owned(), broker(1, state)), ("2".to_owned(), broker(2, "DOWN"))].into(),
+                topics: [("t".to_owned(), topic)].into(),
+                ..Statistics::default()
+            });
+            assert_eq!((ear.end("t", 0), ear.is_cut_off(), ear.heard().len()), (end, is_cut_off, heard), "{state}");
+        }
+    }
 
     #[test]
     fn the_last_few_things_each_once() {

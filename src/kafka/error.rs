@@ -61,11 +61,13 @@ pub enum KafkaError {
         /// What Kafka said.
         reason: String,
     },
-    /// Records were deleted before they were read: retention was shorter than the stream was behind.
-    #[error("Kafka at {brokers} no longer has records that were not read yet: {reason}")]
+    /// Records were deleted before they were read: retention was shorter than the stream was behind, or the topic is gone.
+    #[error("Kafka at {brokers} no longer has records of {partitions} that were not read yet: {reason}")]
     Lost {
         /// The brokers asked.
         brokers: String,
+        /// Of which they may be.
+        partitions: String,
         /// What Kafka said.
         reason: String,
     },

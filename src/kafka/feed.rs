@@ -76,7 +76,7 @@ impl Feed {
     /// Hands what has come to `take`, after waiting for the first record for at most `wait`. Returns how many there were.
     ///
     /// A broker that is gone is no error: the client goes on trying, and [`Feed::heard`] tells of it.
-    /// Errors: `Unreadable` where records were deleted, or the partition is gone; `Refused`.
+    /// Errors: `Lost` where records were deleted, or the partition is gone; `Refused`.
     pub fn poll(&self, wait: Duration, mut take: impl FnMut(Arrived<'_>)) -> Result<usize, KafkaError> {
         let (mut wait, mut count, mut bytes) = (wait, 0, 0);
         for _ in 0..AT_ONCE {
@@ -106,7 +106,12 @@ impl Feed {
         self.consumer.context().heard()
     }
 
-    /// Where a partition, by its place, ended some seconds ago, if that is known.
+    /// Why nothing can come of some partition, if its leader could not be reached some seconds ago.
+    pub fn out_of_reach(&self) -> Option<KafkaError> {
+        self.consumer.context().is_cut_off().then(|| self.unreachable("records"))
+    }
+
+    /// Where a partition, by its place, ended some seconds ago, if that is known and its leader can be reached.
     pub fn end(&self, place: usize) -> Option<u64> {
         let Partition { topic, number } = self.partitions.get(place)?;
         self.consumer.context().end(topic.as_str(), i32::try_from(*number).ok()?)
@@ -131,20 +136,27 @@ impl Feed {
 
     /// What the group's offsets are committed for.
     pub(in crate::kafka) fn group(&self) -> Result<ConsumerGroupMetadata, KafkaError> {
-        let unreachable = || KafkaError::Unreachable {
-            brokers: self.brokers.clone(),
-            action: "the group",
-            timeout: self.timeout,
-            heard: self.heard(),
-        };
-        self.consumer.group_metadata().ok_or_else(unreachable)
+        self.consumer.group_metadata().ok_or_else(|| self.unreachable("the group"))
+    }
+
+    fn unreachable(&self, action: &'static str) -> KafkaError {
+        KafkaError::Unreachable { brokers: self.brokers.clone(), action, timeout: self.timeout, heard: self.heard() }
     }
 
     fn passes(&self, error: &ClientError) -> Result<(), KafkaError> {
         match error.rdkafka_error_code() {
             Some(code) if is_passing(code) => Ok(()),
-            Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => {
-                Err(KafkaError::Lost { brokers: self.brokers.clone(), reason: words(error) })
+            Some(
+                Code::OffsetOutOfRange
+                | Code::AutoOffsetReset
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::UnknownTopic,
+            ) => {
+                // The client does not say which.
+                let partitions: Vec<_> = self.partitions.iter().map(Partition::to_string).collect();
+                let (brokers, partitions) = (self.brokers.clone(), partitions.join(" or "));
+                Err(KafkaError::Lost { brokers, partitions, reason: words(error) })
             }
             _ => Err(KafkaError::Refused { brokers: self.brokers.clone(), action: "to read", reason: words(error) }),
         }

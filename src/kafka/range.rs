@@ -58,7 +58,8 @@ pub fn read(
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(code) if is_passing(code) => None,
                 Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => {
-                    return Err(KafkaError::Lost { brokers: settings.brokers.clone(), reason: words(&error) });
+                    let (brokers, partitions) = (settings.brokers.clone(), topic.to_string());
+                    return Err(KafkaError::Lost { brokers, partitions, reason: words(&error) });
                 }
                 _ => return Err(refused(&error)),
             },

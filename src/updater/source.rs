@@ -116,6 +116,11 @@ pub trait Source {
     fn heard(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// Why nothing can come now, if that is known.
+    fn out_of_reach(&self) -> Option<SourceError> {
+        None
+    }
 }
 
 impl fmt::Display for PartitionName {

@@ -53,6 +53,7 @@ fn what_a_user_may_get_wrong() {
         (&format!("{stream} --manifest $DIR/blank"), 1, "blank nodes"),
         (&format!("{CONSUME} --dry-run --earliest --domain commons.wikimedia.org"), 2, "it is about www.wikidata.org"),
         (&format!("{CONSUME},$DIR/mutations.ndjson --dry-run --earliest"), 2, "is given twice"),
+        ("consume --listen none --messages $DIR/x.ndjson.gz --dry-run --earliest", 2, "x.ndjson.gz is compressed"),
         (&format!("{stream} --manifest $DIR/nt --uris-scheme commons"), 1, "is of the wiki with entities in"),
         (
             "consume --listen none --messages $DIR/odd.ndjson --dry-run --earliest",

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails ends the test")]
 
+mod line;
 mod store;
 #[path = "../wiki/mod.rs"]
 mod wiki;

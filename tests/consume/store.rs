@@ -119,6 +119,7 @@ impl Target for Memory {
     }
 
     fn held(&mut self, triples: &[&Line]) -> Result<Option<usize>, TargetError> {
+        assert!(!triples.is_empty(), "nothing is asked about nothing");
         let held = self.held.borrow();
         Ok(Some(triples.iter().filter(|line| held.lines.contains(&****line)).count()))
     }

@@ -191,6 +191,16 @@ fn blazegraph_with_a_dump_and_the_stream_since_is_the_wiki() {
     histories(Kind::Blazegraph, 4);
 }
 
+/// A message in that topic.
+fn record(topic: &str, time: i64, message: &[u8]) -> Record {
+    Record { topic: topic.to_owned(), partition: 0, time, json: message.to_vec(), mark: Mark::Canary }
+}
+
+/// Messages in that topic, all of that time.
+fn records<'m>(topic: &str, time: i64, messages: impl IntoIterator<Item = &'m Vec<u8>>) -> Vec<Record> {
+    messages.into_iter().map(|message| record(topic, time, message)).collect()
+}
+
 /// Killed (SIGKILL), the consumer as the store, at random moments, while messages come into Kafka.
 fn killed(kind: Kind, kills: usize, store_kills: usize) {
     if !given(KAFKA) || !given(kind.variable()) {
@@ -201,14 +211,7 @@ fn killed(kind: Kind, kills: usize, store_kills: usize) {
     let mut world = World::new(kind, History::random(seed, 1500), 50, false, seed);
     let broker = Broker::new(&format!("consume-{}", kind.name()));
     let topic = broker.topic(TOPIC, 1, &[("retention.ms", "-1")]);
-    let record = |message: &Vec<u8>| Record {
-        topic: topic.clone(),
-        partition: 0,
-        time: world.history.now,
-        json: message.clone(),
-        mark: Mark::Canary,
-    };
-    let records: Vec<_> = world.messages.iter().map(record).collect();
+    let records = records(&topic, world.history.now, &world.messages);
     let mut slices = records.chunks(records.len().div_ceil(kills));
     let options =
         format!("{} --brokers {} --topic {topic} --earliest --batch 60 --linger 50ms", world.options(), broker.brokers);
@@ -272,14 +275,7 @@ fn put_back(kind: Kind) {
     let mut world = World::new(kind, History::random(seed, 600), 100, false, seed);
     let broker = Broker::new(&format!("consume-back-{}", kind.name()));
     let topic = broker.topic(TOPIC, 1, &[("retention.ms", "-1")]);
-    let record = |message: &Vec<u8>| Record {
-        topic: topic.clone(),
-        partition: 0,
-        time: world.history.now,
-        json: message.clone(),
-        mark: Mark::Canary,
-    };
-    let records: Vec<_> = world.messages.iter().map(record).collect();
+    let records = records(&topic, world.history.now, &world.messages);
     // Not within a mutation.
     let is_first = |message: &Vec<u8>| memchr::memmem::find(message, b"\"sequence\":0,").is_some();
     let half = records.len() / 2;
@@ -300,7 +296,7 @@ fn put_back(kind: Kind) {
     running.says("caught up");
     world.store.put_back(&copy);
     // Nothing is asked while nothing comes.
-    broker.put(&[record(&canary(&world.messages[0]))]);
+    broker.put(&[record(&topic, world.history.now, &canary(&world.messages[0]))]);
     running.says("an older copy took its place");
     world.store.wait_for(&format!("{topic}/0 {}\"", records.len() + 1));
     world.assert_follows(&format!("{seed}, put back while it is followed"));
@@ -330,18 +326,14 @@ fn a_topic_that_does_not_fit_is_refused() {
     let seed = seed();
     let world = World::new(Kind::Oxigraph, History::random(seed, 200), 100, false, seed);
     let broker = Broker::new("consume-odd");
-    let record = |topic: &str, message: &Vec<u8>, second: i64| Record {
-        topic: topic.to_owned(),
-        partition: 0,
-        time: broker.base + second * 1000,
-        json: message.clone(),
-        mark: Mark::Canary,
-    };
     let [topic, other, wide] = [("x", 1), ("other", 1), ("wide", 2)]
         .map(|(name, partitions)| broker.topic(name, partitions, &[("retention.ms", "-1")]));
     let put = |topic: &str, messages: &[Vec<u8>]| {
-        let records: Vec<_> =
-            messages.iter().enumerate().map(|(at, message)| record(topic, message, at as i64)).collect();
+        let records: Vec<_> = messages
+            .iter()
+            .enumerate()
+            .map(|(at, message)| record(topic, broker.base + at as i64 * 1000, message))
+            .collect();
         broker.put(&records);
     };
     put(&topic, &world.messages);
@@ -411,29 +403,20 @@ fn a_topic_made_anew_while_it_is_followed_is_left() {
     let world = World::new(Kind::Oxigraph, History::random(seed, 100), 100, false, seed);
     let broker = Broker::new("consume-followed");
     let topic = broker.topic("x", 1, &[("retention.ms", "-1")]);
-    let put = |messages: &mut dyn Iterator<Item = &Vec<u8>>| {
-        let record = |message: &Vec<u8>| Record {
-            topic: topic.clone(),
-            partition: 0,
-            time: world.history.now,
-            json: message.clone(),
-            mark: Mark::Canary,
-        };
-        broker.put(&messages.map(record).collect::<Vec<_>>());
-    };
+    let now = world.history.now;
     let options = format!("{} --brokers {} --topic {topic} --earliest", world.options(), broker.brokers);
-    put(&mut world.messages.iter());
+    broker.put(&records(&topic, now, &world.messages));
     world.room.headwater(&format!("{options} --until-end"), 0);
     let mut running = Running::start(&world.room, "consumer", &options);
     running.says("caught up");
     // What was read may go.
     broker.delete_before(&topic, 0, -1);
-    put(&mut [canary(&world.messages[0])].iter());
+    broker.put(&records(&topic, now, [&canary(&world.messages[0])]));
     world.store.wait_for(&format!("{topic}/0 {}\"", world.messages.len() + 1));
     // The client is to find the new topic longer than the old one was.
     running.pause();
     broker.topic_anew(&topic, &[("retention.ms", "-1")]);
-    put(&mut world.messages.iter().rev().chain(&world.messages));
+    broker.put(&records(&topic, now, world.messages.iter().rev().chain(&world.messages)));
     running.go_on();
     let said = running.ends_with(1);
     assert!(said.contains("is not the message that the store has read last"), "{said}");

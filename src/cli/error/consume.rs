@@ -3,14 +3,20 @@
 use crate::cli::error::{CliError, Kind, interrupted};
 use crate::consume::target::TargetError;
 use crate::consume::{BadRecord, ConsumeError};
+use crate::event_streams::StreamError;
+use crate::kafka::KafkaError;
 use crate::sparql::SparqlError;
+use crate::updater::source::SourceError;
 
 impl From<ConsumeError> for CliError {
     fn from(error: ConsumeError) -> Self {
         match error {
+            error @ ConsumeError::Source(
+                SourceError::Stream(StreamError::OutOfReach { .. }) | SourceError::Kafka(KafkaError::Lost { .. }),
+            ) => own(&error),
             ConsumeError::Source(error) => error.into(),
             error @ ConsumeError::Target(TargetError::Sparql(SparqlError::Refused { .. })) => own(&error),
-            ConsumeError::Target(TargetError::Sparql(error)) => error.into(),
+            ConsumeError::Target(TargetError::Sparql(error) | TargetError::Broken(error)) => error.into(),
             ConsumeError::Target(TargetError::Stdout(error)) => Self::stdout(error),
             ConsumeError::Stopped => interrupted(),
             error => own(&error),
@@ -70,7 +76,9 @@ fn own(error: &ConsumeError) -> CliError {
         ),
         ConsumeError::Unfinished(_) => (Kind::Data, "more of the stream is needed; what comes before is applied"),
         ConsumeError::Another { .. } => (Kind::Data, "stop one of the two"),
-        ConsumeError::Lost { .. } => (Kind::Data, "load the store anew, from a newer dump"),
+        ConsumeError::Lost { .. } | ConsumeError::Source(SourceError::Kafka(KafkaError::Lost { .. })) => {
+            (Kind::Data, "load the store anew, from a newer dump")
+        }
         ConsumeError::Ahead { .. } => {
             (Kind::Data, "is it the cluster that the store followed? --anew with --since begins elsewhere")
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cli::error::CliError;
+use crate::cli::input::unpacked;
 use crate::cli::stream::event_stream::{Asker, EventStreamArgs, StreamConfigArgs};
 use crate::env::Env;
 use crate::event::filter::{Filter, ReconcileSource};
@@ -63,12 +64,7 @@ impl EventArgs {
     /// Where events come from.
     pub fn source(&self, asker: &Asker, env: &Env) -> Result<Events, CliError> {
         if !self.files.is_empty() {
-            if let Some(packed) =
-                self.files.iter().find(|file| [".gz", ".bz2", ".zst"].iter().any(|end| file.ends_with(end)))
-            {
-                return Err(CliError::usage(format!("{packed} is compressed: no position could be found again in it"))
-                    .hint("unpack it first"));
-            }
+            unpacked(&self.files)?;
             let files = self.files.iter().map(|file| storage::expand(file));
             return Ok(Events::Files(files.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()));
         }

@@ -80,7 +80,7 @@ impl Line<'_> {
         until: Position,
     ) -> Result<(), ConsumeError> {
         if mutations > 1 {
-            let (from, until) = (self.place(from), Box::new(until));
+            let (from, until) = (self.place(from).into(), Box::new(until));
             return Err(ConsumeError::Refused { mutations, from, until, source });
         }
         let position = self.said(&self.parts.position);
@@ -167,16 +167,17 @@ impl Line<'_> {
 
 /// Looks whether triples are in the store before an update as the stream takes them to be.
 fn sample(parts: &mut Parts<'_>, absent: &[&Triple], present: &[&Triple]) {
-    for (triples, wanted) in [(absent, 0), (present, present.len())] {
+    let looked_at = [(absent, 0), (present, present.len())].into_iter().filter(|(triples, _)| !triples.is_empty());
+    for (triples, wanted) in looked_at {
         // A store that does not answer this will not answer the update either, which is tried again.
-        if let (false, Ok(Some(held))) = (triples.is_empty(), parts.target.held(triples)) {
+        if let Ok(Some(held)) = parts.target.held(triples) {
             parts.totals.divergences.sampled += triples.len() as u64;
             parts.totals.divergences.of_sample += held.abs_diff(wanted) as u64;
         }
     }
 }
 
-/// Some of these, spread over all.
+/// Some of these, spread over all; none, if there is room for none.
 fn some<'t>(lines: &[&'t Triple], most: usize) -> Vec<&'t Triple> {
     let step = lines.len().div_ceil(most.max(1)).max(1);
     lines.iter().copied().step_by(step).take(most).collect()

@@ -27,7 +27,12 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn triple_of_line(&mut self) -> Result<Triple<'a>, Stop> {
-        let subject = Term::Iri(Iri::full(self.iri()?));
+        let subject = match self.subject_again() {
+            Some(subject) => subject,
+            None => self.iri()?,
+        };
+        self.subject = subject;
+        let subject = Term::Iri(Iri::full(subject));
         self.expect(" ")?;
         let predicate = Iri::full(self.iri()?);
         self.expect(" ")?;
@@ -37,6 +42,18 @@ impl<'a> Reader<'a> {
         };
         self.expect(" .\n")?;
         Ok(Triple { subject, predicate, object })
+    }
+
+    /// The subject of the line before, if it stands here again, as it mostly does.
+    #[inline]
+    fn subject_again(&mut self) -> Option<&'a str> {
+        let rest = self.text.as_bytes()[self.at..].strip_prefix(b"<")?.strip_prefix(self.subject.as_bytes())?;
+        // With a base, an IRI is not what stands there.
+        let is_again = rest.first() == Some(&b'>') && !self.subject.is_empty() && self.prefixes.base().is_none();
+        is_again.then(|| {
+            self.at += "<>".len() + self.subject.len();
+            self.subject
+        })
     }
 
     #[inline]

@@ -45,6 +45,8 @@ pub struct Reader<'a> {
     at: usize,
     whole: bool,
     known: Known<'a>,
+    /// The subject of the last line, if one was read as such.
+    subject: &'a str,
 }
 
 /// Why a statement cannot be read in the plain way.
@@ -59,7 +61,7 @@ enum Stop {
 impl<'a> Reader<'a> {
     /// A reader that stands between statements at byte `at` of `text`. With `whole`, the end of text is the document's end.
     pub fn new(arena: &'a Arena, prefixes: &'a Prefixes, text: &'a str, at: usize, whole: bool) -> Self {
-        Self { arena, prefixes, text, at, whole, known: Known::default() }
+        Self { arena, prefixes, text, at, whole, known: Known::default(), subject: "" }
     }
 
     /// The byte at which the next statement begins, or white space or comments before it.

@@ -154,6 +154,10 @@ impl Source for OverHttp {
     fn heard(&self) -> Vec<String> {
         self.stream.heard()
     }
+
+    fn out_of_reach(&self) -> Option<SourceError> {
+        self.stream.out_of_reach().map(SourceError::Stream)
+    }
 }
 
 #[cfg(test)]

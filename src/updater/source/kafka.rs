@@ -90,4 +90,8 @@ impl Source for Topics {
     fn heard(&self) -> Vec<String> {
         self.feed.heard()
     }
+
+    fn out_of_reach(&self) -> Option<SourceError> {
+        self.feed.out_of_reach().map(SourceError::Kafka)
+    }
 }

@@ -1,7 +1,7 @@
 //! For how long what fails is tried again.
 //!
-//! Promise: each pause is twice the one before, and no shorter than is asked for, up to [`LONGEST`]; none comes when nothing has come of
-//! it for as long as one is patient.
+//! Promise: each pause is twice the one before, and no shorter than is asked for, up to [`LONGEST`] and to the end of all patience; none
+//! comes when nothing has come of it for as long as one is patient.
 //! In -> out: a failure and the present -> a pause, or the end.
 //! Invariant: pure; the clock is handed in.
 
@@ -44,7 +44,7 @@ impl Patience {
         }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST);
-        Ok(pause.max(asked.min(LONGEST)))
+        Ok(pause.max(asked.min(LONGEST)).min(self.limits.give_up - tried))
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
             }
             now += pauses[pauses.len() - 1] as i64 + 1;
         };
-        assert_eq!((pauses, tried), (vec![4, 9, 16, 30, 30, 30], 125));
+        assert_eq!((pauses, tried), (vec![4, 9, 16, 30, 30, 6], 101));
         let none = Limits { give_up: Duration::ZERO, ..limits };
         assert_eq!(Patience::new(none).pause(at(0), LONGEST), Err(Duration::ZERO));
     }

@@ -504,7 +504,8 @@ impl fmt::Display for Summary {
         ];
         let kinds: Vec<_> = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}")).collect();
         writeln!(f, "messages    {records} read, {canaries} of them canaries")?;
-        writeln!(f, "mutations   {} in {updates} updates: {}", applied.mutations(), kinds.join(", "))?;
+        let of = if kinds.is_empty() { "" } else { ": " };
+        writeln!(f, "mutations   {} in {updates} updates{of}{}", applied.mutations(), kinds.join(", "))?;
         writeln!(
             f,
             "triples     {}, {} of them needless, {} shared, {} unlinked",

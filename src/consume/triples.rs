@@ -107,7 +107,7 @@ impl Namespaces {
         }
         let prefixes = Prefixes::default();
         let mut reader = Reader::new(arena, &prefixes, turtle, 0, true);
-        let (mut written, mut triples) = (Written::of(turtle.len()), Vec::new());
+        let (mut written, mut triples, mut line) = (Written::of(turtle.len()), Vec::new(), Vec::new());
         let wrong =
             |error: crate::rdf::SyntaxError| TriplesError::Syntax { offset: error.offset, message: error.message };
         loop {
@@ -119,7 +119,7 @@ impl Namespaces {
                 return Ok(written.end());
             }
             for triple in triples.drain(..) {
-                let mut line = Vec::new();
+                line.clear();
                 ntriples::line(&mut line, &triple, Encoding::Utf8);
                 let line = simdutf8::basic::from_utf8(&line).expect("terms are made of text");
                 self.take(&triple, line.trim_end(), &mut written)?;

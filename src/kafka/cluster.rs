@@ -386,6 +386,7 @@ mod tests {
         assert!(late.to_string().contains("NotCoordinator"), "{late}");
         assert!((3 * SECOND..8 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     }
+
     /// An offset, a value -> whether the record there still has it.
     #[test]
     fn what_was_read_is_known_again_as_in_this_table() {

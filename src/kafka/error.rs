@@ -167,6 +167,11 @@ pub fn is_passing(code: Code) -> bool {
     )
 }
 
+/// Whether there is no such offset: records were deleted, or never were. No offset is chosen in its place.
+pub const fn is_out_of_range(code: Code) -> bool {
+    matches!(code, Code::OffsetOutOfRange | Code::AutoOffsetReset)
+}
+
 /// A client, or why it could not be made. The client repeats the value of a property, which may be a secret.
 pub fn created<T>(client: KafkaResult<T>) -> Result<T, KafkaError> {
     client.map_err(|error| match error {

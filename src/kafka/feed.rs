@@ -16,7 +16,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::{Message, Offset};
 
 use crate::kafka::ear::Ear;
-use crate::kafka::error::{created, is_passing, words};
+use crate::kafka::error::{created, is_out_of_range, is_passing, words};
 use crate::kafka::request::{answers, list, offset};
 use crate::kafka::settings::Role;
 use crate::kafka::{KafkaError, Partition, Settings};
@@ -146,13 +146,7 @@ impl Feed {
     fn passes(&self, error: &ClientError) -> Result<(), KafkaError> {
         match error.rdkafka_error_code() {
             Some(code) if is_passing(code) => Ok(()),
-            Some(
-                Code::OffsetOutOfRange
-                | Code::AutoOffsetReset
-                | Code::UnknownTopicOrPartition
-                | Code::UnknownPartition
-                | Code::UnknownTopic,
-            ) => {
+            Some(code) if is_out_of_range(code) || is_unknown(code) => {
                 // The client does not say which.
                 let partitions: Vec<_> = self.partitions.iter().map(Partition::to_string).collect();
                 let (brokers, partitions) = (self.brokers.clone(), partitions.join(" or "));
@@ -161,4 +155,9 @@ impl Feed {
             _ => Err(KafkaError::Refused { brokers: self.brokers.clone(), action: "to read", reason: words(error) }),
         }
     }
+}
+
+/// Whether the topic is gone.
+const fn is_unknown(code: Code) -> bool {
+    matches!(code, Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopic)
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::error::KafkaError as ClientError;
 
 use crate::env::Env;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::ear::Ear;
-use crate::kafka::error::{created, is_passing, words};
+use crate::kafka::error::{created, is_out_of_range, is_passing, words};
 use crate::kafka::request::{list, offset};
 use crate::kafka::settings::Role;
 use crate::kafka::{KafkaError, Partition, Settings, Topic};
@@ -57,7 +57,7 @@ pub fn read(
             Some(Err(ClientError::PartitionEOF(number))) => Some(number),
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(code) if is_passing(code) => None,
-                Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => {
+                Some(code) if is_out_of_range(code) => {
                     let (brokers, partitions) = (settings.brokers.clone(), topic.to_string());
                     return Err(KafkaError::Lost { brokers, partitions, reason: words(&error) });
                 }

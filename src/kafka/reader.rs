@@ -14,12 +14,12 @@ use std::time::Duration;
 use rdkafka::Message;
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::message::BorrowedMessage;
 
 use crate::kafka::cluster::Cluster;
 use crate::kafka::ear::Ear;
-use crate::kafka::error::{is_passing, words};
+use crate::kafka::error::{is_out_of_range, is_passing, words};
 use crate::kafka::request::{list, offset};
 use crate::kafka::{Around, Extent, KafkaError, Partition, Record};
 use crate::wikibase::timestamp::Timestamp;
@@ -133,7 +133,7 @@ fn has(
             Some(Err(ClientError::PartitionEOF(_))) => return Ok(Some(false)),
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(code) if is_passing(code) => {}
-                Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => return Ok(None),
+                Some(code) if is_out_of_range(code) => return Ok(None),
                 _ => return Err(unreadable(words(&error))),
             },
         }
@@ -211,7 +211,7 @@ fn drain(queue: &PartitionQueue<Ear>, search: &mut Search) -> Result<Drained, St
             Some(Err(ClientError::PartitionEOF(_))) => break true,
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(code) if is_passing(code) => {}
-                Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
+                Some(code) if is_out_of_range(code) => {
                     return Err("it is no longer there, as records were deleted meanwhile".to_owned());
                 }
                 _ => return Err(words(&error)),

@@ -67,14 +67,6 @@ impl Source for Topic {
     }
 }
 
-/// The messages of a wiki, each a mutation.
-fn mutations() -> (Arc<History>, Vec<Vec<u8>>) {
-    let history = Arc::new(History::random(7, 60));
-    let plan = Plan { of_1000: 0, is_older: false, limit: 40_000, most: 1, faults: vec![], reconciled: 0 };
-    let (_, messages) = told(&history, &plan);
-    (history, messages)
-}
-
 fn parts<'p>(history: &History, source: Topic, target: &'p mut Memory, most: usize) -> Parts<'p> {
     let service::Config { scheme, domain, pace, .. } = config(history, Path::new("/none"), most);
     Parts {
@@ -100,7 +92,7 @@ fn parts<'p>(history: &History, source: Topic, target: &'p mut Memory, most: usi
 /// Of a topic that was made anew nothing is applied, wherever that was seen; what was applied before stays.
 #[test]
 fn a_topic_made_anew_is_left() {
-    let (history, messages) = mutations();
+    let (history, _, messages) = mutations();
     for most in [1, 300, 100_000] {
         for remade_after in [1, 2, 17, messages.len() - 1] {
             let source = Topic { remade_after, ..Topic::of(messages.clone()) };
@@ -116,7 +108,7 @@ fn a_topic_made_anew_is_left() {
 
 #[test]
 fn before_each_update_the_stream_is_known_again() {
-    let (history, messages) = mutations();
+    let (history, _, messages) = mutations();
     let source = Topic::of(messages);
     let asked = Rc::clone(&source.asked);
     let mut store = Memory::new(&history.shape.flavour.scheme(), [], &[]);
@@ -131,7 +123,7 @@ static NOW: AtomicI64 = AtomicI64::new(0);
 /// A source out of reach is told after half a minute, and waited for as long as may be.
 #[test]
 fn a_source_out_of_reach_is_waited_for() {
-    let (history, messages) = mutations();
+    let (history, _, messages) = mutations();
     let source = Topic { is_out_of_reach: true, ..Topic::of(messages) };
     let mut store = Memory::new(&history.shape.flavour.scheme(), [], &[]);
     let mut parts = parts(&history, source, &mut store, 300);

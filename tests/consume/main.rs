@@ -120,6 +120,14 @@ fn told(history: &History, plan: &Plan) -> (Dump, Vec<Vec<u8>>) {
     (dump, messages)
 }
 
+/// A small wiki, a dump of it, and its messages, each a mutation.
+fn mutations() -> (Arc<History>, Dump, Vec<Vec<u8>>) {
+    let history = Arc::new(History::random(7, 60));
+    let plan = Plan { of_1000: 0, is_older: false, limit: 40_000, most: 1, faults: vec![], reconciled: 0 };
+    let (dump, messages) = told(&history, &plan);
+    (history, dump, messages)
+}
+
 fn config(history: &History, messages: &Path, most: usize) -> Config {
     Config {
         scheme: history.shape.flavour.scheme(),
@@ -294,9 +302,7 @@ fn what_is_wrong_is_named_as_in_this_table() {
 /// A file is read, and again when it is as it is then: what is wrong, if anything is.
 #[test]
 fn a_stream_that_is_another_is_told_as_in_this_table() {
-    let history = Arc::new(History::random(7, 60));
-    let plan = Plan { of_1000: 0, is_older: false, limit: 40_000, most: 1, faults: vec![], reconciled: 0 };
-    let (_, messages) = told(&history, &plan);
+    let (history, _, messages) = mutations();
     let text = |messages: &[Vec<u8>]| messages.join(&b"\n"[..]);
     let (half, all) = (text(&messages[..20]), text(&messages));
     let other =
@@ -341,9 +347,7 @@ fn a_stream_that_is_another_is_told_as_in_this_table() {
 /// Two consumers that are equally far: the first time it may be what one that was killed had sent; after that, one of the two stays.
 #[test]
 fn another_consumer_is_told() {
-    let history = Arc::new(History::random(7, 60));
-    let plan = Plan { of_1000: 0, is_older: false, limit: 40_000, most: 1, faults: vec![], reconciled: 0 };
-    let (_, messages) = told(&history, &plan);
+    let (history, _, messages) = mutations();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("mutations.ndjson");
     write(&file, &messages);
@@ -364,9 +368,7 @@ fn another_consumer_is_told() {
 /// What a store does not take is found and named; the rest of the update is applied.
 #[test]
 fn what_a_store_refuses_is_named() {
-    let history = Arc::new(History::random(7, 60));
-    let plan = Plan { of_1000: 0, is_older: false, limit: 40_000, most: 1, faults: vec![], reconciled: 0 };
-    let (dump, mut messages) = told(&history, &plan);
+    let (history, dump, mut messages) = mutations();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("mutations.ndjson");
     let scheme = history.shape.flavour.scheme();
